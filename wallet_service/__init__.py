@@ -1,0 +1,1 @@
+"""A cashback and loyalty wallet that a checkout can trust with money."""
