@@ -1,0 +1,1 @@
+"""What every room may use: money, ids, errors, time. Pure; knows nobody."""
