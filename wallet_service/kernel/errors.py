@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as fresh
 from enum import Enum, unique
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -161,7 +162,8 @@ class Reason(Enum):
     INTERNAL = 123, Status.INTERNAL, "Something unexpected happened; it has been logged."
 
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,7 @@ class Refusal:
     reason: Reason
     field: str = ""
     detail: str = ""
-    facts: Mapping[str, str] = field(default=_NOTHING)
+    facts: Mapping[str, str] = fresh(default_factory=_nothing)
 
     @property
     def message(self) -> str:
