@@ -234,7 +234,7 @@ class ChildServer:
                     env=self._environment(),
                     cwd=self.home,
                     start_new_session=True,  # Ctrl-C is for us: the server stops after the drain
-                    preexec_fn=self._child_setup(die_with_parent=True),
+                    preexec_fn=self._child_setup(die_with_parent=True),  # noqa: PLW1509 - no threads yet
                 )
             except subprocess.SubprocessError as fault:
                 raise self._refuse_namespace(fault) from fault

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - each name says what happened, which "Error" would not
 """What can go wrong around the service, named once.
 
 Two families: `StartError` ends a start with one line a person can act on; `DatabaseError` is what a call to the
