@@ -1,0 +1,2 @@
+-- Whether the connection still carries statements. Touches nothing.
+select 1 as alive
