@@ -1,0 +1,81 @@
+"""Which method needs which scope: the one table. A test holds it against every rpc of every proto."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Final
+
+
+@unique
+class Scope(StrEnum):
+    """What a token allows, as written in its `scope` claim."""
+
+    CHECKOUT_QUOTE = "checkout.quote"
+    CHECKOUT_RESERVE = "checkout.reserve"
+    CHECKOUT_COMMIT = "checkout.commit"
+    CHECKOUT_READ = "checkout.read"
+    WALLET_OPEN = "wallet.open"
+    WALLET_READ = "wallet.read"
+    WALLET_WATCH = "wallet.watch"
+    WALLET_CARE = "wallet.care"
+    WALLET_ADJUST = "wallet.adjust"
+    WALLET_VERIFY = "wallet.verify"
+    ADMIN_READ = "admin.read"
+    ADMIN_WRITE = "admin.write"
+    ADMIN_CLOCK = "admin.clock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodRule:
+    """What the door must know of a method before it calls it."""
+
+    scopes: frozenset[Scope]
+    """All of these are needed."""
+    customers: bool = False
+    """A customer's token may call it, for the customer's own wallet; other methods are for services only."""
+    writes: bool = False
+    """When time runs out underway, it may have been done all the same."""
+    finishes: bool = False
+    """It ends what was begun, so it may use the room that is kept free for that under overload."""
+
+
+def _reads(*scopes: Scope, customers: bool = False) -> MethodRule:
+    return MethodRule(scopes=frozenset(scopes), customers=customers)
+
+
+def _writes(*scopes: Scope, finishes: bool = False) -> MethodRule:
+    return MethodRule(scopes=frozenset(scopes), writes=True, finishes=finishes)
+
+
+RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
+    {
+        "/wallet.v1.CheckoutService/Quote": _reads(Scope.CHECKOUT_QUOTE, customers=True),
+        "/wallet.v1.CheckoutService/Reserve": _writes(Scope.CHECKOUT_RESERVE),
+        "/wallet.v1.CheckoutService/Commit": _writes(Scope.CHECKOUT_COMMIT, finishes=True),
+        "/wallet.v1.CheckoutService/Release": _writes(Scope.CHECKOUT_COMMIT, finishes=True),
+        "/wallet.v1.CheckoutService/ExtendReservation": _writes(Scope.CHECKOUT_COMMIT),
+        "/wallet.v1.CheckoutService/GetReservation": _reads(Scope.CHECKOUT_READ, customers=True),
+        "/wallet.v1.CheckoutService/ListReservations": _reads(Scope.CHECKOUT_READ, customers=True),
+        # A batch may hold any of the three, so it needs what the three need.
+        "/wallet.v1.CheckoutService/Execute": _writes(
+            Scope.CHECKOUT_RESERVE, Scope.CHECKOUT_COMMIT, finishes=True
+        ),
+        "/wallet.v1.WalletService/OpenWallet": _writes(Scope.WALLET_OPEN),
+        "/wallet.v1.WalletService/GetWallet": _reads(Scope.WALLET_READ, customers=True),
+        "/wallet.v1.WalletService/ListEntries": _reads(Scope.WALLET_READ, customers=True),
+        "/wallet.v1.WalletService/GetBalanceAt": _reads(Scope.WALLET_READ, customers=True),
+        "/wallet.v1.WalletService/WatchWallet": _reads(Scope.WALLET_WATCH, customers=True),
+        "/wallet.v1.WalletService/FreezeWallet": _writes(Scope.WALLET_CARE),
+        "/wallet.v1.WalletService/UnfreezeWallet": _writes(Scope.WALLET_CARE),
+        "/wallet.v1.WalletService/CloseWallet": _writes(Scope.WALLET_CARE),
+        "/wallet.v1.WalletService/AdjustWallet": _writes(Scope.WALLET_ADJUST),
+        "/wallet.v1.WalletService/VerifyWallet": _reads(Scope.WALLET_VERIFY),
+        "/wallet.v1.AdminService/PutProgram": _writes(Scope.ADMIN_WRITE),
+        "/wallet.v1.AdminService/GetProgram": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.AdminService/ListPrograms": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.AdminService/AdvanceClock": _writes(Scope.ADMIN_CLOCK),
+    }
+)
