@@ -61,7 +61,7 @@ class ChildServer:
     stop_signal = signal.SIGTERM
 
     def __init__(self, home: Path) -> None:
-        self.home = home.absolute()
+        self.home = home.resolve()
         self.process: subprocess.Popen[bytes] | None = None
         self._account: pwd.struct_passwd | None = None
         self._own_namespace = False

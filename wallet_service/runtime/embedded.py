@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -147,10 +148,17 @@ class EmbeddedPostgres(ChildServer):
     def _await_former_server(self, data: Path) -> None:
         """Let a server whose owner was killed finish its shutdown: it gets its signal from the kernel."""
         deadline = time.monotonic() + _FORMER_SERVER_SECONDS
-        while (pid := self._pid_in(data)) is not None and _alive(pid):
+        while _in_use(data, self._pid_in(data)):
             if time.monotonic() > deadline:
-                raise StartError(f"a PostgreSQL (pid {pid}) still runs on {data}: stop it first")
+                raise StartError(
+                    f"a PostgreSQL still runs on {data} (pid {self._pid_in(data)}): stop it first"
+                )
             time.sleep(0.02)
+        pid = self._pid_in(data)
+        if pid is not None and _exists(pid):
+            # The number belongs to a process that is not a server of this data (a zombie, or it was given out
+            # again, as in a container that was restarted); PostgreSQL would refuse to start because of it.
+            (data / "postmaster.pid").unlink()
 
     @staticmethod
     def _pid_in(data: Path) -> int | None:
@@ -247,7 +255,21 @@ def start_embedded(data_dir: Path, *, postgres: bool = True, valkey: bool = True
     return EmbeddedServers(postgres=database, valkey=cache)
 
 
-def _alive(pid: int) -> bool:
+def _in_use(data: Path, pid: int | None) -> bool:
+    """Whether any process works in the data folder: every process of a PostgreSQL does, orphans included."""
+    if not sys.platform.startswith("linux"):
+        return pid is not None and _exists(pid)
+    return any(_works_in(process, data) for process in Path("/proc").glob("[0-9]*"))
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == folder
+    except OSError:  # it ended, is a zombie, or belongs to another user and so cannot have our data open
+        return False
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
