@@ -1,0 +1,41 @@
+# What a newcomer types, and what CI runs. Needs only Python >= 3.11, make and git.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test bench generate format snapshot clean
+
+BIN := .venv/bin
+
+help:      ## say what can be made
+	@sed -n 's/^\([a-z]*\): *## */  make \1  /p' $(MAKEFILE_LIST) | awk '{name=$$2; $$1=$$2=""; printf "  make %-9s%s\n", name, $$0}'
+
+run:       ## start the wallet with its own PostgreSQL and Valkey, and play one checkout
+	@sh tools/bootstrap.sh run
+	@exec $(BIN)/wallet up --demo-checkout
+
+demo:      ## replay thousands of real baskets and prove every invariant
+	@sh tools/bootstrap.sh demo
+	@exec $(BIN)/wallet demo
+
+test:      ## formatting, lint, types, contracts, generated code and all tests
+	@sh tools/bootstrap.sh test
+	@exec $(BIN)/python tools/check.py
+
+bench:     ## measure calls per second; writes build/bench.json
+	@sh tools/bootstrap.sh bench
+	@exec $(BIN)/python -m loadtest.bench
+
+generate:  ## regenerate code from proto/
+	@sh tools/bootstrap.sh test
+	@$(BIN)/python tools/generate.py
+
+format:    ## format the code and fix what can be fixed
+	@sh tools/bootstrap.sh test
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+snapshot:  ## regenerate wallet_service/migrations/snapshot.sql
+	@sh tools/bootstrap.sh test
+	@$(BIN)/python tools/snapshot.py
+
+clean:     ## remove everything made here: environment, data, caches
+	@rm -rf .venv .data build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

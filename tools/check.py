@@ -1,0 +1,51 @@
+"""Everything that must hold before a change lands, in one command: `make test`. The first failure ends it.
+
+Each step prints one line; its words are shown only when it fails. Arguments go to pytest and leave the other steps out.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+STEP_SECONDS = 600
+
+STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("format", ("ruff", "format", "--check", ".")),
+    ("lint", ("ruff", "check", ".")),
+    ("generated code, buf lint and breaking", ("python", "tools/generate.py", "--check")),
+    ("import contracts", ("lint-imports", "--no-cache")),
+    ("types", ("mypy", "--strict")),
+    ("SQL", ("sqlfluff", "lint", "--processes", "2", "wallet_service")),
+)
+
+
+def main() -> int:
+    """Run the steps, then the tests."""
+    os.chdir(ROOT)
+    arguments = sys.argv[1:]
+    for name, (program, *rest) in () if arguments else STEPS:
+        started = time.monotonic()
+        ended = subprocess.run(
+            (str(BIN / program), *rest),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=STEP_SECONDS,
+        )
+        if ended.returncode:
+            print(f"{ended.stdout.rstrip()}\n\nFAILED: {name}", flush=True)
+            return 1
+        print(f"ok  {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    tests = subprocess.run((str(BIN / "python"), "-m", "pytest", *arguments), check=False)
+    if tests.returncode:
+        print("\nFAILED: tests", flush=True)
+    return tests.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
