@@ -162,6 +162,14 @@ class Reason(Enum):
     INTERNAL = 123, Status.INTERNAL, "Something unexpected happened; it has been logged."
 
 
+_BY_NUMBER: Final = {reason.number: reason for reason in Reason}
+
+
+def reason_of(number: int) -> Reason:
+    """Return the reason of that number; raises KeyError if there is none."""
+    return _BY_NUMBER[number]
+
+
 def _nothing() -> Mapping[str, str]:
     return MappingProxyType({})
 

@@ -7,6 +7,8 @@ role, which may SELECT and EXECUTE and nothing else.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 
@@ -118,6 +120,14 @@ class Session:
         connection, left = await self._connected(timeout_seconds)
         with _Translated(connection, self):
             return await connection.execute(sql, *args, timeout=left)
+
+    @asynccontextmanager
+    async def transaction(self, *, timeout_seconds: float) -> AsyncIterator[None]:
+        """Make the statements inside one transaction; a fault inside leaves nothing of it."""
+        connection, _left = await self._connected(timeout_seconds)
+        with _Translated(connection, self):
+            async with connection.transaction():
+                yield
 
     async def close(self) -> None:
         """Close the connection; a later statement would open it again."""

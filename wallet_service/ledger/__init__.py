@@ -1,0 +1,1 @@
+"""The ledger: a pure core that decides, one way in, and a database that checks it."""

@@ -1,0 +1,315 @@
+"""Group commit: while a batch is in flight the next one collects, so an idle service waits for nobody.
+
+Bounded everywhere: the queue, a batch, the batches in flight, the attempts. A wallet is in one batch of this process
+at a time, so the process never races itself; other processes are met by the version check of the append.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import WalletId
+from wallet_service.ledger import store
+from wallet_service.ledger.commands import Command, Extend, Grant, Outcome, Release, Reserve, Restore, Settle
+from wallet_service.ledger.commands import Commit as CommitCommand
+from wallet_service.ledger.decide import Decision, decide
+from wallet_service.ledger.model import Known, Terms, Wallet
+from wallet_service.runtime.errors import (
+    DatabaseConflict,
+    DatabaseError,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+)
+from wallet_service.runtime.session import Session
+
+ATTEMPTS_MAX: Final = 8
+LOCK_FROM_ATTEMPT: Final = 3
+"""After so many losses a wallet is locked while it is decided: then nobody can overtake."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A command and the caller who waits for its outcome."""
+
+    command: Command
+    deadline: float
+    future: asyncio.Future[Outcome]
+    sent: bool = False
+    """An append that carried it had no answer: it may have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A batch after one attempt: the outcomes, the wallets lost to others, the wallets as they are now."""
+
+    outcomes: list[tuple[Waiting, Outcome]]
+    lost: frozenset[WalletId]
+    changed: list[Wallet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of the batcher."""
+
+    batch_max: int = 512
+    in_flight_max: int = 2
+    queue_max: int = 20_000
+    statement_seconds: float = 5.0
+
+
+class Batcher:
+    """The one way to change a wallet. `terms_of` answers what a program allows; `changed` is told the new wallets."""
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        terms_of: Callable[[Wallet], Terms],
+        changed: Callable[[list[Wallet]], None],
+        limits: Limits,
+    ) -> None:
+        self._idle = list(sessions)
+        self._terms_of = terms_of
+        self._changed = changed
+        self._limits = limits
+        self._queue: deque[Waiting] = deque()
+        self._parked: dict[WalletId, deque[Waiting]] = {}
+        self._busy: set[WalletId] = set()
+        self._drains: set[asyncio.Task[None]] = set()
+        self._size = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait or are in flight."""
+        return self._size
+
+    def submit(self, command: Command, deadline: float) -> asyncio.Future[Outcome]:
+        """Queue a command. `deadline` is of the loop's clock; a command past it is never sent to the database.
+
+        Cancelling the future does not take the command back once a batch has it.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        if self._size >= self._limits.queue_max:
+            future.set_result(Refusal(reason=Reason.OVERLOADED))
+            return future
+        self._size += 1
+        self._queue.append(Waiting(command, deadline, future))
+        if self._idle:
+            self._start_drain(loop)
+        return future
+
+    async def drained(self) -> None:
+        """Wait until nothing is queued or in flight."""
+        while self._drains:
+            await asyncio.wait(self._drains)
+
+    def _start_drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A task of its own: the transaction goes on whoever stops waiting for it.
+        task = loop.create_task(self._drain(self._idle.pop()), name="ledger-batch")
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+
+    async def _drain(self, session: Session) -> None:
+        try:
+            await asyncio.sleep(0)  # callers that are ready now join this batch
+            while batch := self._next_batch():
+                wallets = {waiting.command.wallet_id for waiting in batch}
+                try:
+                    await self._run(session, batch)
+                finally:
+                    self._give_up_on(batch)
+                    self._free(wallets)
+        finally:
+            self._idle.append(session)
+
+    def _next_batch(self) -> list[Waiting]:
+        """Take what may go now; what waits for a busy wallet is parked in its order."""
+        batch: list[Waiting] = []
+        mine: set[WalletId] = set()
+        now = asyncio.get_running_loop().time()
+        while self._queue and len(batch) < self._limits.batch_max:
+            waiting = self._queue.popleft()
+            if waiting.future.done():
+                self._size -= 1
+            elif waiting.deadline <= now:
+                self._answer(waiting, Refusal(reason=Reason.DEADLINE_EXCEEDED))
+            elif (wallet_id := waiting.command.wallet_id) in mine or wallet_id not in self._busy:
+                mine.add(wallet_id)
+                self._busy.add(wallet_id)
+                batch.append(waiting)
+            else:
+                self._parked.setdefault(wallet_id, deque()).append(waiting)
+        return batch
+
+    def _free(self, wallets: set[WalletId]) -> None:
+        self._busy -= wallets
+        parked = [waiting for wallet_id in wallets for waiting in self._parked.pop(wallet_id, ())]
+        # In front of the queue: who waited for the wallet came before those who come now.
+        self._queue.extendleft(reversed(parked))
+
+    def _answer(self, waiting: Waiting, outcome: Outcome) -> None:
+        self._size -= 1
+        if not waiting.future.done():
+            waiting.future.set_result(outcome)
+
+    def _give_up_on(self, batch: list[Waiting]) -> None:
+        """Leave nobody waiting if a batch ended by something nobody foresaw."""
+        for waiting in batch:
+            if not waiting.future.done():
+                waiting.future.set_result(_lost(waiting, Reason.INTERNAL))
+
+    async def _run(self, session: Session, batch: list[Waiting]) -> None:
+        """Load, decide, append; again for those whose wallet somebody else changed meanwhile."""
+        todo = batch
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                todo = await self._attempt(session, todo, locked=attempt >= LOCK_FROM_ATTEMPT)
+            except DatabaseConflict:
+                for waiting in todo:  # rolled back for certain
+                    waiting.sent = False
+            except DatabaseError as fault:
+                # Both are for the retry: what an unanswered append did, the ids will show.
+                if (
+                    not isinstance(fault, OutcomeUnknown | DatabaseUnavailable | DatabaseTimeout)
+                    or attempt + 1 == ATTEMPTS_MAX
+                ):
+                    _log.warning("a batch of %d commands failed: %s", len(todo), fault)
+                    self._refuse_all(todo, fault)
+                    return
+                todo = self._still_in_time(todo)
+                await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+            if not todo:
+                return
+        self._refuse_all(todo, None)
+
+    def _still_in_time(self, todo: list[Waiting]) -> list[Waiting]:
+        now = asyncio.get_running_loop().time()
+        late = [waiting for waiting in todo if waiting.deadline <= now]
+        for waiting in late:
+            self._answer(waiting, _lost(waiting, Reason.DATABASE_UNAVAILABLE))
+        return [waiting for waiting in todo if waiting.deadline > now]
+
+    def _refuse_all(self, todo: list[Waiting], fault: DatabaseError | None) -> None:
+        reason = Reason.CONTENTION if fault is None else Reason.INTERNAL
+        if isinstance(fault, OutcomeUnknown | DatabaseUnavailable | DatabaseTimeout):
+            reason = Reason.DATABASE_UNAVAILABLE
+        for waiting in todo:
+            self._answer(waiting, _lost(waiting, reason))
+
+    async def _attempt(self, session: Session, todo: list[Waiting], *, locked: bool) -> list[Waiting]:
+        """Decide a batch once and answer it; returns those whose wallet was lost to another process."""
+        if locked:
+            async with session.transaction(timeout_seconds=self._limits.statement_seconds):
+                wallets = list({waiting.command.wallet_id for waiting in todo})
+                await store.lock(session, wallets, timeout_seconds=self._limits.statement_seconds)
+                decided = await self._load_decide_append(session, todo)
+        else:
+            decided = await self._load_decide_append(session, todo)
+        again: list[Waiting] = []
+        for waiting, outcome in decided.outcomes:
+            if waiting.command.wallet_id in decided.lost:
+                waiting.sent = False
+                again.append(waiting)
+            else:
+                self._answer(waiting, outcome)
+        if decided.changed:
+            self._changed(decided.changed)
+        return again
+
+    async def _load_decide_append(self, session: Session, todo: list[Waiting]) -> Decided:
+        seconds = self._limits.statement_seconds
+        loaded = await _load(session, todo, seconds)
+        written, outcomes = self._decide_all(loaded, todo)
+        if not written.wallets:
+            return Decided(outcomes, frozenset(), [])
+        for waiting, _ in outcomes:
+            waiting.sent = True
+        lost = await store.append(session, written, timeout_seconds=seconds)
+        changed = [wallet for key, (_, wallet, _) in written.wallets.items() if key not in lost]
+        return Decided(outcomes, lost, changed)
+
+    def _decide_all(
+        self, loaded: store.Loaded, todo: list[Waiting]
+    ) -> tuple[store.Written, list[tuple[Waiting, Outcome]]]:
+        """Run the commands in order; those on one wallet see each other's effect."""
+        written = store.Written()
+        decisions: list[tuple[Waiting, Outcome]] = []
+        for waiting in todo:
+            command = waiting.command
+            wallet = loaded.wallets.get(command.wallet_id)
+            if wallet is None:
+                decisions.append((waiting, Refusal(reason=Reason.WALLET_NOT_FOUND, field="wallet")))
+                continue
+            now = loaded.clocks.get(command.wallet_id, loaded.now)
+            terms = self._terms_of(wallet)
+            decision = decide(wallet, command, now, terms, _known(loaded, command))
+            _remember(loaded, decision)
+            written.add(wallet, decision, terms)
+            decisions.append((waiting, _as_first(waiting, decision.outcome)))
+        return written, decisions
+
+
+def _lost(waiting: Waiting, reason: Reason) -> Refusal:
+    return Refusal(reason=Reason.OUTCOME_UNKNOWN if waiting.sent else reason)
+
+
+def _as_first(waiting: Waiting, outcome: Outcome) -> Outcome:
+    """Answer as the first attempt would have: what we find now is what it had done."""
+    if waiting.sent and not isinstance(outcome, Refusal) and outcome.replayed:
+        return replace(outcome, replayed=False)
+    return outcome
+
+
+def _known(loaded: store.Loaded, command: Command) -> Known:
+    wallet_id = command.wallet_id
+    reservation_id = getattr(command, "reservation_id", None)
+    credit_id = getattr(command, "credit_id", None)
+    operation_id = getattr(command, "operation_id", None)
+    return Known(
+        reservation=loaded.reservations.get((wallet_id, reservation_id)) if reservation_id else None,
+        credit=loaded.credits.get((wallet_id, credit_id)) if credit_id else None,
+        operation=loaded.operations.get((wallet_id, operation_id)) if operation_id else None,
+    )
+
+
+def _remember(loaded: store.Loaded, decision: Decision) -> None:
+    """Let the batch's next command on this wallet see what was decided."""
+    wallet_id = decision.wallet.wallet_id
+    loaded.wallets[wallet_id] = decision.wallet
+    for reservation in decision.reservations:
+        loaded.reservations[wallet_id, reservation.reservation_id] = reservation
+    if decision.credit is not None:
+        loaded.credits[wallet_id, decision.credit.credit_id] = decision.credit
+    if decision.operation is not None:
+        loaded.operations[wallet_id, decision.operation.operation_id] = decision.operation
+
+
+async def _load(session: Session, todo: list[Waiting], seconds: float) -> store.Loaded:
+    """Name what the commands name."""
+    wallets: dict[WalletId, None] = {}
+    reservations: list[store.Key] = []
+    credit_keys: list[store.Key] = []
+    operations: list[store.Key] = []
+    for waiting in todo:
+        command = waiting.command
+        wallets[command.wallet_id] = None
+        if isinstance(command, Reserve | CommitCommand | Release | Extend | Restore):
+            reservations.append((command.wallet_id, command.reservation_id))
+        elif not isinstance(command, Settle):
+            credit_id = getattr(command, "credit_id", None)
+            if credit_id is not None:
+                credit_keys.append((command.wallet_id, credit_id))
+        if not isinstance(command, Reserve | CommitCommand | Release | Extend | Settle | Grant):
+            operations.append((command.wallet_id, command.operation_id))
+    return await store.load(
+        session, list(wallets), reservations, credit_keys, operations, timeout_seconds=seconds
+    )

@@ -1,0 +1,190 @@
+"""What may be asked of the ledger. Each command names the id that its caller made: that id is its idempotency key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wallet_service.kernel.clock import NEVER, Instant
+from wallet_service.kernel.errors import Refusal
+from wallet_service.kernel.ids import CommitId, CreditId, OperationId, ReservationId, WalletId
+from wallet_service.ledger.model import Balance, Credit, Order, Reservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    """Hold available value. `refusal` is a verdict reached before the ledger; it is remembered like one of its own."""
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    amount: int
+    value_minor: int
+    order: Order
+    device: str
+    ttl_seconds: int
+    expected_version: int | None = None
+    quote_expires_at: Instant = NEVER
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Spend held value; without an amount, all that is still held. `final` gives the rest back."""
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    commit_id: CommitId
+    amount: int | None
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give held value back."""
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend:
+    """Hold until `ttl_seconds` from now; never shortens. `lifetime_seconds_max` counts from the beginning."""
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    extension_id: str
+    ttl_seconds: int
+    lifetime_seconds_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """Record what the clock has made due: overdue holds, expired lots. Names no id; doing it twice does nothing."""
+
+    wallet_id: WalletId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credit value that an event brought, pending or at once available."""
+
+    wallet_id: WalletId
+    credit_id: CreditId
+    amount: int
+    pending: bool
+    expires_at: Instant = NEVER
+    reference: str = ""
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mature:
+    """Make what is still pending of a credit available."""
+
+    wallet_id: WalletId
+    credit_id: CreditId
+    operation_id: OperationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Set value aside: of a credit, or of what is available; without an amount, the whole wallet."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    actor: str
+    reason: str
+    amount: int | None = None
+    credit_id: CreditId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfreeze:
+    """Undo a freeze: of a credit, of an amount, or of the whole wallet."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    actor: str
+    reason: str
+    amount: int | None = None
+    credit_id: CreditId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClawBack:
+    """Take back what a credit brought: from frozen, then pending, then available."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    credit_id: CreditId
+    amount: int
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Give back spent value of a reservation, to its original lots in proportion and with their expiry."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    reservation_id: ReservationId
+    amount: int
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust:
+    """Give or take available value by a person's decision."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    delta: int
+    actor: str
+    reason: str
+    expires_at: Instant = NEVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """Close the wallet for ever; `forfeit` lets what is left expire."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    actor: str
+    reason: str
+    forfeit: bool = False
+
+
+OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationOutcome:
+    """Answer to Reserve, Commit, Release and Extend: the reservation and the balance as of that act."""
+
+    reservation: Reservation
+    balance: Balance
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditOutcome:
+    """Answer to Grant."""
+
+    credit: Credit
+    balance: Balance
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationOutcome:
+    """Answer to every other command: the balance after it."""
+
+    balance: Balance
+    replayed: bool = False
+
+
+Outcome = ReservationOutcome | CreditOutcome | OperationOutcome | Refusal

@@ -1,0 +1,173 @@
+"""Freeze, unfreeze, adjust, close: what a person decides about a wallet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.ledger.commands import Adjust, Close, Freeze, Unfreeze
+from wallet_service.ledger.decide import lots as lot
+from wallet_service.ledger.decide.draft import Draft, detail_of
+from wallet_service.ledger.decide.grants import refusal_to_receive
+from wallet_service.ledger.model import Account, Credit, EntryKind, Lot, WalletState, lots_total
+
+
+def freeze(draft: Draft, credit: Credit | None, command: Freeze) -> Credit | Refusal | None:
+    """Set value aside; without an amount or credit, stop new reservations."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if credit is not None:
+        return _freeze_credit(draft, credit, command)
+    if command.amount is None:
+        draft.state = WalletState.FROZEN
+        draft.changed = True
+        return None
+    if draft.available < command.amount:
+        return Refusal(
+            reason=Reason.INSUFFICIENT_BALANCE,
+            field="amount_minor",
+            facts={"available_minor": str(draft.available)},
+        )
+    lots, _ = lot.take(draft.available_lots, command.amount)
+    _set_aside(draft, Account.AVAILABLE, command.amount, lots, command.operation_id, command)
+    draft.frozen_by_hand += command.amount
+    return None
+
+
+def _set_aside(
+    draft: Draft, source: Account, amount: int, lots: lot.Lots, subject_id: str, command: Freeze
+) -> None:
+    if amount:
+        detail = detail_of(command.actor, command.reason)
+        draft.post(
+            EntryKind.FREEZE, source, Account.FROZEN, amount, lots, subject_id, command.operation_id, detail
+        )
+
+
+def _freeze_credit(draft: Draft, credit: Credit, command: Freeze) -> Credit:
+    """Freeze what a credit brought: what is pending, and of the rest what is still there."""
+    pending = credit.pending
+    available = max(0, min(draft.available, credit.remaining - credit.frozen - pending))
+    waiting = (Lot(credit.expires_at, pending),)
+    _set_aside(draft, Account.PENDING, pending, waiting, credit.credit_id, command)
+    lots, _ = lot.take_expiring_at(draft.available_lots, credit.expires_at, available)
+    _set_aside(draft, Account.AVAILABLE, available, lots, credit.credit_id, command)
+    return replace(
+        credit, pending=0, frozen=credit.frozen + pending + available,
+        frozen_from_pending=credit.frozen_from_pending + pending,
+    )  # fmt: skip
+
+
+def unfreeze(draft: Draft, credit: Credit | None, command: Unfreeze) -> Credit | Refusal | None:
+    """Undo a freeze; pending value becomes pending again."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if credit is not None:
+        return _unfreeze_credit(draft, credit, command)
+    if command.amount is None:
+        draft.state = WalletState.ACTIVE
+        draft.changed = True
+        return None
+    if draft.frozen_by_hand < command.amount:
+        return Refusal(
+            reason=Reason.INSUFFICIENT_BALANCE,
+            field="amount_minor",
+            facts={"frozen_minor": str(draft.frozen_by_hand)},
+        )
+    lots, _ = lot.take(draft.frozen_lots, command.amount)
+    _give_free(draft, Account.AVAILABLE, command.amount, lots, command.operation_id, command)
+    draft.frozen_by_hand -= command.amount
+    draft.expire_lots()
+    return None
+
+
+def _give_free(
+    draft: Draft, target: Account, amount: int, lots: lot.Lots, subject_id: str, command: Unfreeze
+) -> None:
+    if amount:
+        detail = detail_of(command.actor, command.reason)
+        draft.post(
+            EntryKind.UNFREEZE, Account.FROZEN, target, amount, lots, subject_id, command.operation_id, detail
+        )
+
+
+def _unfreeze_credit(draft: Draft, credit: Credit, command: Unfreeze) -> Credit:
+    pending = credit.frozen_from_pending
+    available = credit.frozen - pending
+    lots, _ = lot.take_expiring_at(draft.frozen_lots, credit.expires_at, pending)
+    _give_free(draft, Account.PENDING, pending, lots, credit.credit_id, command)
+    lots, _ = lot.take_expiring_at(draft.frozen_lots, credit.expires_at, available)
+    _give_free(draft, Account.AVAILABLE, available, lots, credit.credit_id, command)
+    draft.expire_lots()
+    return replace(credit, pending=credit.pending + pending, frozen=0, frozen_from_pending=0)
+
+
+def adjust(draft: Draft, command: Adjust) -> Refusal | None:
+    """Give or take available value."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    detail = detail_of(command.actor, command.reason)
+    if command.delta > 0:
+        given = (Lot(command.expires_at, command.delta),)
+        refusal = refusal_to_receive(draft, command.delta, given, draft.available_lots)
+        if refusal is None and command.expires_at <= draft.now:
+            refusal = Refusal(reason=Reason.EXPIRY_IN_THE_PAST, field="expires_at")
+        if refusal is None:
+            draft.post(
+                EntryKind.ADJUST,
+                Account.ADJUSTED,
+                Account.AVAILABLE,
+                command.delta,
+                given,
+                command.operation_id,
+                None,
+                detail,
+            )
+        return refusal
+    if draft.available + command.delta < draft.terms.floor_minor:
+        return Refusal(
+            reason=Reason.BELOW_FLOOR, field="delta_minor", facts={"available_minor": str(draft.available)}
+        )
+    lots = draft.owed_lots(-command.delta)
+    draft.post(
+        EntryKind.ADJUST,
+        Account.AVAILABLE,
+        Account.ADJUSTED,
+        -command.delta,
+        lots,
+        command.operation_id,
+        None,
+        detail,
+    )
+    return None
+
+
+def close(draft: Draft, command: Close) -> Refusal | None:
+    """Close for ever. Open reservations are promises: they must end first."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    holds_value = draft.pending or draft.available or draft.frozen
+    if draft.reserved or draft.available < 0 or (holds_value and not command.forfeit):
+        return Refusal(reason=Reason.WALLET_NOT_EMPTY, field="wallet")
+    detail = detail_of(command.actor, command.reason)
+    for account, lots in (
+        (Account.PENDING, draft.pending_lots),
+        (Account.AVAILABLE, draft.available_lots),
+        (Account.FROZEN, draft.frozen_lots),
+    ):
+        amount = lots_total(lots)
+        if amount:
+            draft.post(
+                EntryKind.EXPIRE_LOT,
+                account,
+                Account.EXPIRED,
+                amount,
+                lots,
+                command.operation_id,
+                None,
+                detail,
+            )
+    draft.frozen_by_hand = 0
+    draft.state = WalletState.CLOSED
+    draft.changed = True
+    return None

@@ -1,0 +1,128 @@
+"""One command on one wallet: settle what is due, find what the id already means, decide, say what to record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import assert_never
+
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.ledger.commands import (
+    Adjust,
+    ClawBack,
+    Close,
+    Command,
+    Commit,
+    Extend,
+    Freeze,
+    Grant,
+    Mature,
+    OperationCommand,
+    OperationOutcome,
+    Outcome,
+    Release,
+    Reserve,
+    Restore,
+    Settle,
+    Unfreeze,
+)
+from wallet_service.ledger.decide import care, checkout, grants
+from wallet_service.ledger.decide.draft import Draft
+from wallet_service.ledger.decide.settle import settle
+from wallet_service.ledger.model import Credit, Entry, Known, OperationRecord, Reservation, Terms, Wallet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is answered, and what is to be recorded: all of it in one transaction, or nothing."""
+
+    outcome: Outcome
+    wallet: Wallet
+    entries: tuple[Entry, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    """Closed in this decision; final from here."""
+    credit: Credit | None = None
+    operation: OperationRecord | None = None
+
+
+def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: Known) -> Decision:
+    """Decide a command. `known` is what is recorded under the ids that it names."""
+    draft = Draft(wallet, now, terms)
+    settle(draft)
+    credit: Credit | None = None
+    operation: OperationRecord | None = None
+    outcome: Outcome
+    match command:
+        case Reserve():
+            outcome = checkout.reserve(draft, known, command)
+        case Commit():
+            outcome = checkout.commit(draft, known, command)
+        case Release():
+            outcome = checkout.release(draft, known, command)
+        case Extend():
+            outcome = checkout.extend(draft, known, command)
+        case Settle():
+            outcome = OperationOutcome(balance=draft.balance())
+        case Grant():
+            outcome, credit = grants.grant(draft, known, command)
+        case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+            outcome, credit, operation = _operate(draft, known, command)
+        case _:
+            assert_never(command)
+    return Decision(
+        outcome=outcome, wallet=draft.freeze(), entries=tuple(draft.entries), reservations=tuple(draft.closed),
+        credit=credit, operation=operation,
+    )  # fmt: skip
+
+
+def content_of(command: OperationCommand) -> str:
+    """Return what makes two commands with one id the same: every field but the ids of wallet and operation."""
+    named = [f.name for f in fields(command) if f.name not in {"wallet_id", "operation_id"}]
+    return "|".join(f"{name}={getattr(command, name)}" for name in named)
+
+
+def _operate(
+    draft: Draft, known: Known, command: OperationCommand
+) -> tuple[OperationOutcome | Refusal, Credit | None, OperationRecord | None]:
+    """Decide a command that is remembered by its operation id."""
+    kind, content = type(command).__name__, content_of(command)
+    first = known.operation
+    if first is not None:
+        if (first.kind, first.content) != (kind, content):
+            return Refusal(reason=Reason.ID_REUSED, field="operation_id"), None, None
+        return OperationOutcome(balance=first.balance, replayed=True), None, None
+    result = _apply(draft, known, command)
+    if isinstance(result, Refusal):
+        return result, None, None
+    # The record goes with a change of the wallet even if no value moved: the lock must see it.
+    draft.changed = True
+    record = OperationRecord(
+        operation_id=command.operation_id, kind=kind, content=content, balance=draft.balance(), at=draft.now,
+        actor=getattr(command, "actor", ""), reason=getattr(command, "reason", ""),
+    )  # fmt: skip
+    return OperationOutcome(balance=record.balance), result if isinstance(result, Credit) else None, record
+
+
+def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Reservation | Refusal | None:
+    named = getattr(command, "credit_id", None)
+    if named is not None and known.credit is None:
+        return Refusal(reason=Reason.CREDIT_NOT_FOUND, field="credit_id")
+    match command:
+        case Mature():
+            assert known.credit is not None
+            return grants.mature(draft, known.credit, command)
+        case ClawBack():
+            assert known.credit is not None
+            return grants.claw_back(draft, known.credit, command)
+        case Restore():
+            return grants.restore(draft, known, command)
+        case Freeze():
+            return care.freeze(draft, known.credit if named else None, command)
+        case Unfreeze():
+            return care.unfreeze(draft, known.credit if named else None, command)
+        case Adjust():
+            return care.adjust(draft, command)
+        case Close():
+            return care.close(draft, command)
+        case _:
+            assert_never(command)

@@ -1,0 +1,159 @@
+"""Grant, mature, claw back, restore: value that an event brought, and value that a refund gives back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.ledger.commands import ClawBack, CreditOutcome, Grant, Mature, Restore
+from wallet_service.ledger.decide import lots as lot
+from wallet_service.ledger.decide.checkout import find
+from wallet_service.ledger.decide.draft import Draft, detail_of
+from wallet_service.ledger.model import (
+    BALANCE_MAX,
+    LOTS_MAX,
+    Account,
+    Credit,
+    EntryKind,
+    Known,
+    Lot,
+    Reservation,
+    ReservationState,
+    WalletState,
+    lots_total,
+)
+
+
+def refusal_to_receive(draft: Draft, amount: int, lots: lot.Lots, into: lot.Lots) -> Refusal | None:
+    """Return why a wallet cannot take in more value."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if len(into) + len(lots) > LOTS_MAX and len(lot.put(into, lots)) > LOTS_MAX:
+        return Refusal(reason=Reason.TOO_MANY_LOTS, field="wallet")
+    if draft.pending + draft.available + draft.reserved + draft.frozen + amount > BALANCE_MAX:
+        return Refusal(reason=Reason.AMOUNT_OUT_OF_RANGE, field="amount_minor")
+    return None
+
+
+def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | Refusal, Credit | None]:
+    """Credit value once per credit id."""
+    first = known.credit
+    if first is not None:
+        same = first.amount == command.amount and first.expires_at == command.expires_at
+        same = same and first.reference == command.reference
+        if not same:
+            return Refusal(reason=Reason.ID_REUSED, field="credit_id"), None
+        return CreditOutcome(credit=first, balance=first.opened, replayed=True), None
+    lots = (Lot(command.expires_at, command.amount),)
+    into = draft.pending_lots if command.pending else draft.available_lots
+    refusal = refusal_to_receive(draft, command.amount, lots, into)
+    if refusal is None and command.expires_at <= draft.now:
+        refusal = Refusal(reason=Reason.EXPIRY_IN_THE_PAST, field="expires_at")
+    if refusal is not None:
+        return refusal, None
+    target = Account.PENDING if command.pending else Account.AVAILABLE
+    detail = detail_of(command.actor, command.reason, command.reference)
+    draft.post(
+        EntryKind.CREDIT, Account.ISSUED, target, command.amount, lots, command.credit_id, None, detail
+    )
+    credit = Credit(
+        credit_id=command.credit_id, amount=command.amount, pending=command.amount if command.pending else 0,
+        frozen=0, frozen_from_pending=0, clawed_back=0, expires_at=command.expires_at, reference=command.reference,
+        created_at=draft.now, opened=draft.balance(),
+    )  # fmt: skip
+    return CreditOutcome(credit=credit, balance=credit.opened), credit
+
+
+def mature(draft: Draft, credit: Credit, command: Mature) -> Credit | Refusal:
+    """Make a pending credit available."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if not credit.pending:
+        return Refusal(reason=Reason.CREDIT_NOT_PENDING, field="credit_id")
+    lots = (Lot(credit.expires_at, credit.pending),)
+    draft.post(
+        EntryKind.MATURE,
+        Account.PENDING,
+        Account.AVAILABLE,
+        credit.pending,
+        lots,
+        credit.credit_id,
+        command.operation_id,
+    )
+    draft.expire_lots()
+    return replace(credit, pending=0)
+
+
+def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refusal:
+    """Take back from what is frozen, then pending, then available: what was set aside for this goes first."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if command.amount > credit.remaining:
+        return Refusal(
+            reason=Reason.ABOVE_CREDIT, field="amount_minor", facts={"left_minor": str(credit.remaining)}
+        )
+    frozen = min(command.amount, credit.frozen)
+    pending = min(command.amount - frozen, credit.pending)
+    available = command.amount - frozen - pending
+    if available and draft.available - available < draft.terms.floor_minor:
+        return Refusal(
+            reason=Reason.BELOW_FLOOR, field="amount_minor", facts={"available_minor": str(draft.available)}
+        )
+    detail = detail_of(command.actor, command.reason)
+    sources = (
+        (Account.FROZEN, frozen, lot.take_expiring_at(draft.frozen_lots, credit.expires_at, frozen)[0]),
+        (Account.PENDING, pending, lot.take_expiring_at(draft.pending_lots, credit.expires_at, pending)[0]),
+        (Account.AVAILABLE, available, _available_lots(draft, credit, available)),
+    )
+    for source, amount, lots in sources:
+        if amount:
+            draft.post(
+                EntryKind.CLAW_BACK,
+                source,
+                Account.CLAWED_BACK,
+                amount,
+                lots,
+                credit.credit_id,
+                command.operation_id,
+                detail,
+            )
+    return replace(
+        credit, frozen=credit.frozen - frozen, pending=credit.pending - pending,
+        frozen_from_pending=max(0, credit.frozen_from_pending - frozen),
+        clawed_back=credit.clawed_back + command.amount,
+    )  # fmt: skip
+
+
+def _available_lots(draft: Draft, credit: Credit, amount: int) -> lot.Lots:
+    there = lots_total(draft.available_lots)
+    return lot.take_expiring_at(draft.available_lots, credit.expires_at, min(amount, there))[0]
+
+
+def restore(draft: Draft, known: Known, command: Restore) -> Reservation | Refusal:
+    """Give back spent value to its original lots in proportion; what has expired meanwhile expires at once."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    reservation = find(draft, known, command.reservation_id)
+    if reservation is None or reservation.state is ReservationState.REFUSED:
+        return Refusal(reason=Reason.RESERVATION_NOT_FOUND, field="reservation_id")
+    left = lot.remove(reservation.spent, reservation.restored)
+    if command.amount > lots_total(left):
+        return Refusal(
+            reason=Reason.ABOVE_COMMITTED, field="amount_minor", facts={"left_minor": str(lots_total(left))}
+        )
+    lots = lot.share(left, command.amount)
+    refusal = refusal_to_receive(draft, command.amount, lots, draft.available_lots)
+    if refusal is not None:
+        return refusal
+    draft.post(
+        EntryKind.RESTORE, Account.REDEEMED, Account.AVAILABLE, command.amount, lots, reservation.reservation_id,
+        command.operation_id, detail_of(command.actor, command.reason),
+    )  # fmt: skip
+    draft.expire_lots()
+    restored = replace(reservation, restored=lot.put(reservation.restored, lots))
+    if reservation.state is ReservationState.HELD:
+        draft.replace_hold(reservation, restored)
+    else:
+        draft.closed = [c for c in draft.closed if c.reservation_id != restored.reservation_id] + [restored]
+        draft.changed = True
+    return restored

@@ -1,0 +1,191 @@
+"""The only file that talks to PostgreSQL for the ledger: load what a batch names, append what it decided, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from wallet_service.kernel.clock import NEVER, Instant
+from wallet_service.kernel.ids import WalletId
+from wallet_service.ledger import codec
+from wallet_service.ledger.decide import Decision
+from wallet_service.ledger.model import Credit, OperationRecord, Reservation, Terms, Wallet
+from wallet_service.runtime.session import Session, Statements
+from wallet_service.runtime.statements import load_statements
+
+_SQL: Final = load_statements("wallet_service.ledger")
+_WALLET, _RESERVATION, _CREDIT, _OPERATION, _TIME = range(5)
+
+Key = tuple[WalletId, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """What a batch named, as the database has it."""
+
+    now: Instant = NEVER
+    wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    clocks: dict[WalletId, Instant] = field(default_factory=dict)
+    reservations: dict[Key, Reservation] = field(default_factory=dict)
+    credits: dict[Key, Credit] = field(default_factory=dict)
+    operations: dict[Key, OperationRecord] = field(default_factory=dict)
+
+
+async def load(
+    session: Statements,
+    wallets: Sequence[WalletId],
+    reservations: Sequence[Key],
+    credit_keys: Sequence[Key],
+    operations: Sequence[Key],
+    *,
+    timeout_seconds: float,
+) -> Loaded:
+    """Read the named wallets and documents, and the time, in one statement."""
+    rows = await session.fetch(
+        _SQL["load"],
+        wallets,
+        [k[0] for k in reservations], [k[1] for k in reservations],
+        [k[0] for k in credit_keys], [k[1] for k in credit_keys],
+        [k[0] for k in operations], [k[1] for k in operations],
+        timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    loaded = Loaded()
+    for row in rows:
+        what, position = row[0], row[1] - 1
+        if what == _WALLET:
+            wallet_id = wallets[position]
+            loaded.wallets[wallet_id] = codec.wallet_of(
+                wallet_id, row[2], row[3], row[4], row[5:9], row[9], row[10], row[11], row[12]
+            )
+            if row[13] is not None:
+                loaded.clocks[wallet_id] = row[13]
+        elif what == _RESERVATION:
+            loaded.reservations[reservations[position]] = codec.reservation_of(json.loads(row[12]))
+        elif what == _CREDIT:
+            key = credit_keys[position]
+            loaded.credits[key] = codec.credit_of(key[1], row[5:10], row[2], row[12])
+        elif what == _OPERATION:
+            key = operations[position]
+            loaded.operations[key] = codec.operation_of(key[1], row[2], row[3], row[14], row[15], row[12])
+        else:
+            loaded.now = row[13]
+    return loaded
+
+
+async def lock(session: Statements, wallets: Sequence[WalletId], *, timeout_seconds: float) -> None:
+    """Hold the wallets until the session's transaction ends."""
+    await session.fetch(_SQL["lock"], sorted(wallets), timeout_seconds=timeout_seconds)
+
+
+@dataclass(slots=True)
+class Written:
+    """What a batch decided, gathered column by column."""
+
+    wallets: dict[WalletId, tuple[int, Wallet, Terms]] = field(default_factory=dict)
+    entries: tuple[list[Any], ...] = field(default_factory=lambda: tuple([] for _ in range(16)))
+    reservations: dict[Key, Reservation] = field(default_factory=dict)
+    credits: dict[Key, Credit] = field(default_factory=dict)
+    operations: dict[Key, OperationRecord] = field(default_factory=dict)
+
+    def add(self, before: Wallet, decision: Decision, terms: Terms) -> None:
+        """Add a decision; `before` is the wallet that it was made on."""
+        wallet = decision.wallet
+        if wallet is before:
+            return
+        wallet_id = wallet.wallet_id
+        known = self.wallets.get(wallet_id)
+        self.wallets[wallet_id] = (before.revision if known is None else known[0], wallet, terms)
+        (
+            wallets, seqs, kinds, sources, targets, amounts, pending, available, reserved, frozen, subjects, acts, lots,
+            details, moments, hashes,
+        ) = self.entries  # fmt: skip
+        for e in decision.entries:
+            balance = e.balance
+            wallets.append(wallet_id)
+            seqs.append(e.seq)
+            kinds.append(e.kind)
+            sources.append(e.source)
+            targets.append(e.target)
+            amounts.append(e.amount)
+            pending.append(balance[0])
+            available.append(balance[1])
+            reserved.append(balance[2])
+            frozen.append(balance[3])
+            subjects.append(e.subject_id)
+            acts.append(e.act_id)
+            lots.append(codec.lots_text(e.lots))
+            details.append(e.detail or None)
+            moments.append(e.at)
+            hashes.append(e.hash)
+        for reservation in decision.reservations:
+            self.reservations[wallet_id, reservation.reservation_id] = reservation
+        if decision.credit is not None:
+            self.credits[wallet_id, decision.credit.credit_id] = decision.credit
+        if decision.operation is not None:
+            self.operations[wallet_id, decision.operation.operation_id] = decision.operation
+
+
+async def append(session: Session, written: Written, *, timeout_seconds: float) -> frozenset[WalletId]:
+    """Write a batch in one transaction; returns the wallets that somebody else changed, of which nothing was written."""
+    columns = [*_wallet_columns(written), *written.entries, *_reservation_columns(written)]
+    name = "append"
+    if written.credits or written.operations:
+        columns += [*_credit_columns(written), *_operation_columns(written)]
+        name = "append_with_records"
+    lost = await session.fetchval(_SQL[name], *columns, timeout_seconds=timeout_seconds)
+    return frozenset(WalletId(str(wallet_id)) for wallet_id in lost) if lost else frozenset()
+
+
+def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _wallet_columns(written: Written) -> list[list[Any]]:
+    return _columns(
+        [
+            (
+                wallet_id, expected, w.revision, w.state, w.pending, w.available, w.reserved, w.frozen, w.version,
+                terms.floor_minor, w.head, codec.wallet_text(w), w.next_due_at,
+            )
+            for wallet_id, (expected, w, terms) in written.wallets.items()
+        ],
+        13,
+    )  # fmt: skip
+
+
+def _reservation_columns(written: Written) -> list[list[Any]]:
+    return _columns(
+        [
+            (
+                wallet_id, r.reservation_id, r.state, r.amount, r.committed, sum(lot.amount for lot in r.restored),
+                r.order.order_ref, r.created_at, r.closed_at, codec.reservation_text(r),
+            )
+            for (wallet_id, _), r in written.reservations.items()
+        ],
+        10,
+    )  # fmt: skip
+
+
+def _credit_columns(written: Written) -> list[list[Any]]:
+    return _columns(
+        [
+            (
+                wallet_id, c.credit_id, c.amount, c.pending, c.frozen, c.frozen_from_pending, c.clawed_back, c.reference,
+                c.expires_at, c.created_at, codec.credit_text(c),
+            )
+            for (wallet_id, _), c in written.credits.items()
+        ],
+        11,
+    )  # fmt: skip
+
+
+def _operation_columns(written: Written) -> list[list[Any]]:
+    return _columns(
+        [
+            (wallet_id, o.operation_id, o.kind, o.content, o.actor, o.reason, o.at, codec.operation_text(o))
+            for (wallet_id, _), o in written.operations.items()
+        ],
+        8,
+    )
