@@ -1,0 +1,134 @@
+"""One call: its deadline, its attempts, its line; alone or gathered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Final, TypeAlias, TypeVar
+
+import grpc
+from wallet.v1.checkout_pb2 import ExecuteResponse
+
+from wallet_client.errors import Answer, TurnedAway, WalletError
+from wallet_client.gather import Act, Gatherer, Kind, NotGatheredError, Reply
+from wallet_client.lines import Line, Lines
+from wallet_client.retry import Retries, repeated
+from wallet_client.status import refused_call
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Method: TypeAlias = Callable[[Line], grpc.aio.UnaryUnaryMultiCallable[Request, Response]]
+Stream: TypeAlias = Callable[[Line], grpc.aio.UnaryStreamMultiCallable[Request, Response]]
+
+CLOSE_SECONDS_MAX: Final = 5.0
+
+
+class Calls:
+    """What every face of the client sends through."""
+
+    def __init__(self, lines: Lines, *, timeout_seconds: float, retries: Retries, gather: bool) -> None:
+        self._lines = lines
+        self._timeout_seconds = timeout_seconds
+        self.retries = retries
+        self._clock = asyncio.get_running_loop().time
+        self._gatherer = Gatherer(self._execute) if gather else None
+        self._closed = False
+
+    async def unary(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        timeout_seconds: float | None = None,
+        sent_id: str = "",
+        repeat_unknown: bool = True,
+    ) -> Response:
+        """Return the answer within the timeout; raise Refused or OutcomeUnknown, with the id that was sent."""
+        deadline = self._deadline(timeout_seconds)
+        try:
+            return await repeated(
+                lambda: self._once(method, request, deadline - self._clock()),
+                self.retries,
+                deadline,
+                repeat_unknown=repeat_unknown,
+            )
+        except WalletError as error:
+            error.sent_id = sent_id
+            raise
+
+    async def act(
+        self,
+        kind: Kind[Act, Reply],
+        method: Method[Act, Reply],
+        request: Act,
+        *,
+        timeout_seconds: float | None,
+        sent_id: str,
+    ) -> Reply:
+        """Like `unary`, for what may travel with other calls."""
+        gatherer = self._gatherer
+        if gatherer is None:
+            return await self.unary(method, request, timeout_seconds=timeout_seconds, sent_id=sent_id)
+        deadline = self._deadline(timeout_seconds)
+        try:
+            return await repeated(lambda: gatherer.submit(kind, request, deadline), self.retries, deadline)
+        except NotGatheredError:
+            remaining = deadline - self._clock()
+            return await self.unary(method, request, timeout_seconds=remaining, sent_id=sent_id)
+        except WalletError as error:
+            error.sent_id = sent_id
+            raise
+
+    async def stream(
+        self, method: Stream[Request, Response], request: Request, *, timeout_seconds: float | None
+    ) -> AsyncGenerator[Response, None]:
+        """Yield one stream's answers, without repetition."""
+        self._check_open()
+        line = self._lines.pick()
+        line.in_flight += 1
+        call = method(line)(request, timeout=timeout_seconds, metadata=self._lines.metadata())
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise refused_call(error) from error
+        finally:
+            call.cancel()
+            line.in_flight -= 1
+
+    async def close(self) -> None:
+        """Let gathered calls that are on the wire arrive, for a while; then close every line. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._gatherer is not None:
+            await self._gatherer.close(CLOSE_SECONDS_MAX)
+        await self._lines.close()
+
+    def _deadline(self, timeout_seconds: float | None) -> float:
+        self._check_open()
+        return self._clock() + (self._timeout_seconds if timeout_seconds is None else timeout_seconds)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            message = "The client is closed."
+            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message=message))
+
+    async def _once(
+        self, method: Method[Request, Response], request: Request, timeout_seconds: float
+    ) -> Response:
+        line = self._lines.pick()
+        line.in_flight += 1
+        try:
+            return await method(line)(request, timeout=timeout_seconds, metadata=self._lines.metadata())
+        except grpc.aio.AioRpcError as error:
+            raise refused_call(error) from error
+        finally:
+            line.in_flight -= 1
+
+    async def _execute(self, batch: bytes, timeout_seconds: float) -> ExecuteResponse:
+        return await self._once(_execute_of, batch, timeout_seconds)
+
+
+def _execute_of(line: Line) -> grpc.aio.UnaryUnaryMultiCallable[bytes, ExecuteResponse]:
+    return line.execute

@@ -1,0 +1,235 @@
+"""Concurrent calls gathered into Execute batches, without waiting for company.
+
+While fewer than two batches are on the wire, what has come in goes out at once; while two are, the next one collects.
+An idle client adds no wait, a busy one fills batches by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Generic, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+from wallet.v1.checkout_pb2 import (
+    CommitRequest,
+    CommitResponse,
+    ExecuteResponse,
+    OperationOutcome,
+    ReleaseRequest,
+    ReleaseResponse,
+    ReserveRequest,
+    ReserveResponse,
+)
+
+from wallet_client.deadlines import Deadlines
+from wallet_client.errors import (
+    Answer,
+    DeadlinePassed,
+    Malformed,
+    Overloaded,
+    ScopeMissing,
+    TimedOut,
+    TurnedAway,
+    Unclear,
+    WalletError,
+)
+from wallet_client.status import refused_in_batch
+
+BATCH_MAX: Final = 512
+ON_WIRE_MAX: Final = 2
+QUEUE_MAX: Final = 65_536
+OPERATION_BYTES_MAX: Final = 4_096
+"""A larger operation travels alone, so that no batch outgrows the message limit by the size of one."""
+
+# What says something about the batch, not about each call in it: Execute is not there, or a neighbour is malformed.
+_OF_THE_BATCH: Final = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INVALID_ARGUMENT})
+
+Act = TypeVar("Act", bound=Message)
+Reply = TypeVar("Reply", bound=Message)
+Send = Callable[[bytes, float], Awaitable[ExecuteResponse]]
+"""Sends the bytes of an ExecuteRequest with a timeout in seconds; raises WalletError."""
+
+
+class NotGatheredError(Exception):
+    """The batch as a whole was turned away for what may be the fault of another call: make the call alone."""
+
+
+class Kind(Generic[Act, Reply]):
+    """One kind of operation: its name in Operation and OperationOutcome, its tag on the wire, its reply."""
+
+    __slots__ = ("name", "reply", "tag")
+
+    def __init__(self, name: str, number: int, reply: type[Reply]) -> None:
+        self.name = name
+        self.tag = bytes((number << 3 | 2,))
+        self.reply = reply
+
+
+RESERVE: Final = Kind[ReserveRequest, ReserveResponse]("reserve", 1, ReserveResponse)
+COMMIT: Final = Kind[CommitRequest, CommitResponse]("commit", 2, CommitResponse)
+RELEASE: Final = Kind[ReleaseRequest, ReleaseResponse]("release", 3, ReleaseResponse)
+
+
+def operation_bytes(tag: bytes, body: bytes) -> bytes:
+    """Return a request as one element of ExecuteRequest.operations (field 1), as it stands on the wire."""
+    operation = tag + _varint(len(body)) + body
+    return b"\x0a" + _varint(len(operation)) + operation
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:  # noqa: PLR2004 - seven bits a byte
+        return bytes((number,))
+    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
+
+
+class _Waiting:
+    """A call whose caller waits."""
+
+    __slots__ = ("deadline", "frame", "future", "kind", "sent")
+
+    def __init__(
+        self, kind: str, frame: bytes, future: asyncio.Future[OperationOutcome], deadline: float
+    ) -> None:
+        self.kind = kind
+        self.frame = frame
+        self.future = future
+        self.deadline = deadline
+        self.sent = False
+
+
+class Gatherer:
+    """Turns concurrent calls into batches and their outcomes back into answers.
+
+    A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, still counts.
+    """
+
+    def __init__(self, send: Send, *, batch_max: int = BATCH_MAX, on_wire_max: int = ON_WIRE_MAX) -> None:
+        self._send = send
+        self._batch_max = batch_max
+        self._on_wire_max = on_wire_max
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._deadlines = Deadlines[_Waiting](self._loop, _time_is_up)
+        self._queue: deque[_Waiting] = deque()
+        self._on_wire: set[asyncio.Task[None]] = set()
+        self._waking = False
+        self._allowed = True
+
+    async def submit(self, kind: Kind[Act, Reply], request: Act, deadline: float) -> Reply:
+        """Return the operation's own reply; raise its own refusal, or NotGatheredError."""
+        body = request.SerializeToString()
+        if len(body) > OPERATION_BYTES_MAX or not self._allowed:
+            raise NotGatheredError
+        if len(self._queue) >= QUEUE_MAX:
+            raise Overloaded(_local("OVERLOADED", "Too many calls wait in this client."))
+        waiting = _Waiting(kind.name, operation_bytes(kind.tag, body), self._loop.create_future(), deadline)
+        self._queue.append(waiting)
+        if not self._waking and len(self._on_wire) < self._on_wire_max:
+            # A turn of the loop later, so that calls made in the same turn go together.
+            self._waking = True
+            self._loop.call_soon(self._wake)
+        together = self._deadlines.join(waiting, deadline)
+        try:
+            outcome = await waiting.future
+        finally:
+            together.discard(waiting)
+        reply = kind.reply()
+        # A copy: a reply that is kept must not keep the whole batch in memory.
+        reply.CopyFrom(cast("Reply", getattr(outcome, kind.name)))
+        return reply
+
+    async def close(self, grace_seconds: float) -> None:
+        """Let what is on the wire arrive, for a while; then end every wait."""
+        if self._on_wire:
+            await asyncio.wait(self._on_wire, timeout=grace_seconds)
+        for task in tuple(self._on_wire):
+            task.cancel()
+        await asyncio.gather(*self._on_wire, return_exceptions=True)
+        while self._queue:
+            _fail(self._queue.popleft(), TurnedAway(_local("", "The client was closed.")))
+
+    def _wake(self) -> None:
+        self._waking = False
+        while self._queue and len(self._on_wire) < self._on_wire_max:
+            batch = self._next_batch()
+            if batch:
+                task = self._loop.create_task(self._carry(batch))
+                self._on_wire.add(task)
+                task.add_done_callback(self._landed)
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        queue = self._queue
+        while queue and len(batch) < self._batch_max:
+            waiting = queue.popleft()
+            if not waiting.future.done():
+                waiting.sent = True
+                batch.append(waiting)
+        return batch
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._on_wire.discard(task)
+        self._wake()
+
+    async def _carry(self, batch: list[_Waiting]) -> None:
+        """Send one batch and give each caller its own end, whatever happens."""
+        try:
+            timeout = max(waiting.deadline for waiting in batch) - self._clock()
+            response = await self._send(b"".join([waiting.frame for waiting in batch]), timeout)
+            if len(response.outcomes) == len(batch):
+                _deliver(batch, response.outcomes)
+        except WalletError as error:
+            # Execute needs the scopes of all its operations: a token with fewer makes its calls alone from now on.
+            self._allowed = not isinstance(error, ScopeMissing)
+            _deliver_failure(batch, error)
+        finally:
+            for waiting in batch:
+                if not waiting.future.done():
+                    _fail(waiting, Unclear(_local("", "The batch ended without this outcome.")))
+
+
+def _deliver(batch: list[_Waiting], outcomes: Iterable[OperationOutcome]) -> None:
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        future = waiting.future
+        if future.done():
+            continue
+        which = outcome.WhichOneof("outcome")
+        if which == waiting.kind:
+            future.set_result(outcome)
+        elif which == "refusal":
+            future.set_exception(refused_in_batch(outcome.refusal))
+
+
+def _deliver_failure(batch: list[_Waiting], error: WalletError) -> None:
+    """Tell each caller that the batch failed; each repeats for itself, with its own id and deadline."""
+    alone = isinstance(error, ScopeMissing | Malformed) or error.status in _OF_THE_BATCH
+    for waiting in batch:
+        # Each its own exception: one that is raised twice collects the tracebacks of both.
+        _fail(waiting, NotGatheredError() if alone else type(error)(error.answer))
+
+
+def _time_is_up(waiting: _Waiting) -> None:
+    if waiting.sent:
+        _fail(waiting, TimedOut(_late("", "The deadline passed before an answer came.")))
+    else:
+        _fail(
+            waiting,
+            DeadlinePassed(_late("DEADLINE_EXCEEDED", "The deadline passed before the call was sent.")),
+        )
+
+
+def _fail(waiting: _Waiting, error: WalletError | NotGatheredError) -> None:
+    if not waiting.future.done():
+        waiting.future.set_exception(error)
+
+
+def _late(reason: str, message: str) -> Answer:
+    return Answer(status=grpc.StatusCode.DEADLINE_EXCEEDED, reason=reason, message=message)
+
+
+def _local(reason: str, message: str) -> Answer:
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED if reason else grpc.StatusCode.UNAVAILABLE
+    return Answer(status=status, reason=reason, message=message)

@@ -1,0 +1,117 @@
+"""A reservation in the hand of the one who made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from wallet.v1.checkout_pb2 import (
+    CommitResponse,
+    ExtendReservationResponse,
+    ReleaseResponse,
+    ReserveResponse,
+)
+from wallet.v1.types_pb2 import Balance, Reservation, ReservationState
+
+from wallet_client.errors import Refused
+from wallet_client.ids import WalletAddress, new_id
+
+if TYPE_CHECKING:
+    from wallet_client.checkout import Checkout
+
+_Known: TypeAlias = ReserveResponse | CommitResponse | ReleaseResponse | ExtendReservationResponse
+
+
+class Hold:
+    """A reservation: what is known of it, and what ends it. Not to be shared between tasks."""
+
+    __slots__ = ("_checkout", "_committed", "_doubt", "_known", "_wallet")
+
+    def __init__(self, checkout: Checkout, wallet: WalletAddress, response: ReserveResponse) -> None:
+        self._checkout = checkout
+        self._wallet = wallet
+        self._known: _Known = response
+        self._committed = False
+        self._doubt: tuple[int | None, bool, str] | None = None
+
+    @property
+    def reservation_id(self) -> str:
+        """The id that the reservation was made with."""
+        return self._known.reservation.reservation_id
+
+    @property
+    def reservation(self) -> Reservation:
+        """The reservation as the last answer showed it."""
+        return self._known.reservation
+
+    @property
+    def balance(self) -> Balance:
+        """The wallet's balance as the last answer showed it."""
+        return self._known.balance
+
+    @property
+    def replayed(self) -> bool:
+        """Whether the last answer had been given before."""
+        return self._known.replayed
+
+    @property
+    def held(self) -> bool:
+        """Whether, as far as the last answer showed, something is still held."""
+        return self._known.reservation.state == ReservationState.RESERVATION_STATE_HELD
+
+    @property
+    def committed(self) -> bool:
+        """Whether a commit of this hold was acknowledged."""
+        return self._committed
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a commit was sent of which it is not known if it was done."""
+        return self._doubt is not None
+
+    async def commit(
+        self,
+        *,
+        amount_minor: int | None = None,
+        final: bool = True,
+        commit_id: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Reservation:
+        """Spend all that is still held, or an amount of it; if final, the rest goes back at once.
+
+        After OutcomeUnknown, the same commit asked for again goes out with the same id.
+        """
+        if commit_id is None:
+            again = self._doubt is not None and self._doubt[:2] == (amount_minor, final)
+            commit_id = self._doubt[2] if self._doubt is not None and again else new_id()
+        # Noted before it is sent: a cancelled commit is in doubt as well.
+        self._doubt = (amount_minor, final, commit_id)
+        try:
+            response = await self._checkout.commit(
+                self._wallet,
+                self.reservation_id,
+                amount_minor=amount_minor,
+                final=final,
+                commit_id=commit_id,
+                timeout_seconds=timeout_seconds,
+            )
+        except Refused:
+            self._doubt = None
+            raise
+        self._doubt = None
+        self._committed = True
+        self._known = response
+        return response.reservation
+
+    async def release(self, *, timeout_seconds: float | None = None) -> Reservation:
+        """Give back what is still held."""
+        self._known = await self._checkout.release(
+            self._wallet, self.reservation_id, timeout_seconds=timeout_seconds
+        )
+        return self._known.reservation
+
+    async def extend(self, ttl_seconds: int, *, timeout_seconds: float | None = None) -> Reservation:
+        """Hold for so long from now on."""
+        self._known = await self._checkout.extend(
+            self._wallet, self.reservation_id, ttl_seconds, timeout_seconds=timeout_seconds
+        )
+        return self._known.reservation
