@@ -39,7 +39,6 @@ class Database:
                 **options.connect_arguments(application_name),
                 min_size=1,
                 max_size=options.pool_size,
-                command_timeout=options.statement_timeout_ms / 1_000 + 1,
                 max_inactive_connection_lifetime=300.0,
                 reset=_reset,
             )

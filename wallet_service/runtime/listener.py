@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -55,9 +56,12 @@ class Listener:
             await connection.add_listener(self._channel, self._hear)
             self._heard = True
             self._on_hint("")
+            ended = asyncio.Event()
+            connection.add_termination_listener(lambda _connection: ended.set())
             while not connection.is_closed():
-                # A listening connection dies silently: only an answer proves that it still hears.
-                await asyncio.sleep(_PROBE_SECONDS)
+                # A listening connection may die silently: only an answer proves that it still hears.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _PROBE_SECONDS)
                 await connection.fetchval(_SQL["ping"], timeout=_PROBE_ANSWER_SECONDS)
         finally:
             if not connection.is_closed():

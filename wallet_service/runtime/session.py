@@ -69,7 +69,12 @@ class DatabaseOptions:
 
     def connect_arguments(self, application_name: str) -> dict[str, Any]:
         """Return the driver's arguments."""
-        arguments: dict[str, Any] = {"dsn": self.url, "timeout": self.connect_timeout_seconds}
+        arguments: dict[str, Any] = {
+            "dsn": self.url,
+            "timeout": self.connect_timeout_seconds,
+            # The server ends a statement first; this is for a server that does not answer at all.
+            "command_timeout": self.statement_timeout_ms / 1_000 + 1,
+        }
         if self.behind_pooler:
             # Connections are shared between statements: nothing may be prepared or set on one.
             return {**arguments, "statement_cache_size": 0}
@@ -96,6 +101,7 @@ class Session:
         self._options = options
         self._application_name = application_name
         self._connection: asyncpg.Connection[Row] | None = None
+        self._in_transaction: asyncpg.Connection[Row] | None = None
 
     async def fetch(self, sql: str, *args: object, timeout_seconds: float) -> list[Row]:
         """Return all rows."""
@@ -123,11 +129,33 @@ class Session:
 
     @asynccontextmanager
     async def transaction(self, *, timeout_seconds: float) -> AsyncIterator[None]:
-        """Make the statements inside one transaction; a fault inside leaves nothing of it."""
-        connection, _left = await self._connected(timeout_seconds)
+        """Run the statements of the block in one transaction; a loss before the commit leaves nothing behind.
+
+        The timeout covers connecting; the statements carry their own.
+        """
+        connection, _ = await self._connected(timeout_seconds)
+        transaction = connection.transaction()
         with _Translated(connection, self):
-            async with connection.transaction():
-                yield
+            await transaction.start()
+        self._in_transaction = connection
+        try:
+            yield
+        except Exception:
+            if self._connection is connection and not connection.is_closed():
+                with _Translated(connection, self):
+                    await transaction.rollback()
+            raise
+        except BaseException:
+            self.drop()  # cancelled: a rollback would make the canceller wait
+            raise
+        else:
+            self._in_transaction = None
+            if self._connection is not connection:
+                raise _lost_transaction()
+            with _Translated(connection, self):
+                await transaction.commit()
+        finally:
+            self._in_transaction = None
 
     async def close(self) -> None:
         """Close the connection; a later statement would open it again."""
@@ -145,6 +173,9 @@ class Session:
         connection = self._connection
         if connection is not None and not connection.is_closed():
             return connection, timeout_seconds
+        if self._in_transaction is not None:
+            # A new connection would run the rest of the block outside of its transaction.
+            raise _lost_transaction()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         try:
@@ -154,6 +185,10 @@ class Session:
             raise translated_before_send(fault) from fault
         self._connection = connection
         return connection, max(deadline - loop.time(), 0.001)
+
+
+def _lost_transaction() -> DatabaseUnavailable:
+    return DatabaseUnavailable("the transaction was lost with its connection; nothing of it was applied")
 
 
 class _Translated:
