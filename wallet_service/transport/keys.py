@@ -92,8 +92,8 @@ def read_jwks(path: Path) -> dict[str, TokenKey]:
     return keys
 
 
-def _read_key(entry: dict[str, Any]) -> tuple[str, TokenKey]:
-    kid = entry.get("kid")
+def _read_key(entry: Any) -> tuple[str, TokenKey]:
+    kid = entry.get("kid") if isinstance(entry, dict) else None
     if not isinstance(kid, str) or not kid:
         raise ValueError("a key has no `kid`")
     material = jwt.PyJWK(entry, algorithm=_pinned(entry)).key
