@@ -1,5 +1,8 @@
 """A small service with a memory and planned faults: what the client promises is tried on a real wire against it."""
 
+# The methods are named as the generated servicers name them.
+# ruff: noqa: N802
+
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

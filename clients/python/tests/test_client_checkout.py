@@ -6,7 +6,7 @@ import time
 import grpc
 import pytest
 from fake_service import CONTENTION, NOT_THERE, OVERLOADED, POOR, WALLET, FakeService, No
-from wallet_client import AsyncWalletClient, Order, OutcomeUnknown, Refused, Retries, errors, new_id
+from wallet_client import AsyncWalletClient, OutcomeUnknown, Refused, Retries, errors, new_id
 
 CUSTOMER = ("demo", "anna")
 

@@ -16,6 +16,7 @@ from wallet.v1.types_pb2 import (
 from wallet.v1.wallet_pb2 import Wallet
 
 from wallet_client import errors
+from wallet_client.blocking import BlockingHold, WalletClient
 from wallet_client.client import AsyncWalletClient
 from wallet_client.errors import OutcomeUnknown, Refused, WalletError
 from wallet_client.hold import Hold
@@ -26,6 +27,7 @@ from wallet_client.retry import Retries
 __all__ = [
     "AsyncWalletClient",
     "Balance",
+    "BlockingHold",
     "Customer",
     "Entry",
     "EntryKind",
@@ -45,6 +47,7 @@ __all__ = [
     "Tls",
     "Wallet",
     "WalletAddress",
+    "WalletClient",
     "WalletError",
     "WalletState",
     "errors",
