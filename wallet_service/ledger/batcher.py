@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import store
 from wallet_service.ledger.commands import Command, Extend, Grant, Outcome, Release, Reserve, Restore, Settle
 from wallet_service.ledger.commands import Commit as CommitCommand
@@ -67,7 +67,10 @@ class Limits:
 
 
 class Batcher:
-    """The one way to change a wallet. `terms_of` answers what a program allows; `changed` is told the new wallets."""
+    """The one way to change a wallet.
+
+    `terms_of` answers what a program allows; `changed` is told the new wallets; `ensure` sees to it that the terms are at least as new as the programs that a batch has loaded.
+    """
 
     def __init__(
         self,
@@ -75,11 +78,13 @@ class Batcher:
         terms_of: Callable[[Wallet], Terms],
         changed: Callable[[list[Wallet]], None],
         limits: Limits,
+        ensure: Callable[[Mapping[ProgramId, int]], Awaitable[None]] | None = None,
     ) -> None:
         self._idle = list(sessions)
         self._terms_of = terms_of
         self._changed = changed
         self._limits = limits
+        self._ensure = ensure
         self._queue: deque[Waiting] = deque()
         self._parked: dict[WalletId, deque[Waiting]] = {}
         self._busy: set[WalletId] = set()
@@ -228,6 +233,8 @@ class Batcher:
     async def _load_decide_append(self, session: Session, todo: list[Waiting]) -> Decided:
         seconds = self._limits.statement_seconds
         loaded = await _load(session, todo, seconds)
+        if self._ensure is not None:
+            await self._ensure(loaded.programs)
         written, outcomes = self._decide_all(loaded, todo)
         if not written.wallets:
             return Decided(outcomes, frozenset(), [])

@@ -40,6 +40,11 @@ def _lots(raw: list[list[int]]) -> tuple[Lot, ...]:
     return tuple([Lot(Instant(at), amount) for at, amount in raw])
 
 
+def lots_of(text: str) -> tuple[Lot, ...]:
+    """Return the lots of a stored text."""
+    return _lots(json.loads(text))
+
+
 def balance_text(balance: Balance | None) -> str:
     """Return a balance as [pending, available, reserved, frozen, version]."""
     if balance is None:

@@ -62,7 +62,7 @@ create table ledger.wallet (
   check (available >= floor_minor)
 ) with (fillfactor = 60);
 
-create index wallet_due on ledger.wallet (due_at) where due_at < '9999-01-01T00:00:00Z';
+create index wallet_due on ledger.wallet (program_id, due_at) where due_at < '9999-01-01T00:00:00Z';
 
 -- One immutable move of a positive amount from one account to another, with the balances after it.
 create table ledger.entry (

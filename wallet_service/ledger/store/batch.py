@@ -1,4 +1,4 @@
-"""The only file that talks to PostgreSQL for the ledger: load what a batch names, append what it decided, read."""
+"""What a batch loads and what it appends: one statement each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wallet_service.kernel.clock import NEVER, Instant
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import codec
 from wallet_service.ledger.decide import Decision
 from wallet_service.ledger.model import Credit, OperationRecord, Reservation, Terms, Wallet
@@ -28,6 +28,8 @@ class Loaded:
     now: Instant = NEVER
     wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     clocks: dict[WalletId, Instant] = field(default_factory=dict)
+    programs: dict[ProgramId, int] = field(default_factory=dict)
+    """The version of each program that the wallets belong to."""
     reservations: dict[Key, Reservation] = field(default_factory=dict)
     credits: dict[Key, Credit] = field(default_factory=dict)
     operations: dict[Key, OperationRecord] = field(default_factory=dict)
@@ -59,6 +61,7 @@ async def load(
             loaded.wallets[wallet_id] = codec.wallet_of(
                 wallet_id, row[2], row[3], row[4], row[5:9], row[9], row[10], row[11], row[12]
             )
+            loaded.programs[row[2]] = row[16]
             if row[13] is not None:
                 loaded.clocks[wallet_id] = row[13]
         elif what == _RESERVATION:
