@@ -1,0 +1,168 @@
+"""The way to Redis or Valkey, which may be slow, empty, poisoned or gone at any moment.
+
+No method raises: each has a definite answer for "away" (None, False), within the time limit. Values are opaque bytes
+with a version; nothing here decides about money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from wallet_service.runtime.breaker import Breaker
+from wallet_service.runtime.config import Settings
+
+T = TypeVar("T")
+
+# A value is its version in 16 hex digits, then the payload: versions compare as text, exactly up to 64 bits.
+_VERSION_CHARS: Final = 16
+# KEYS[1] the key; ARGV version, payload, milliseconds to live. Writes only what is newer than what is there; something
+# that is not ours (another type, a short text) is replaced.
+_PUT_IF_NEWER: Final = """
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'string' then
+  local stored = redis.call('GETRANGE', KEYS[1], 0, 15)
+  if #stored == 16 and stored >= ARGV[1] then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versioned:
+    """What to cache: the version decides which of two writers wins."""
+
+    key: str
+    version: int
+    payload: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class CacheCounts:
+    """What happened since the start; read by telemetry."""
+
+    hits: int = 0
+    misses: int = 0
+    failures: int = 0
+    skipped: int = 0
+
+
+class Cache:
+    """A cache that is allowed to be away. Use it from one event loop."""
+
+    def __init__(self, url: str, *, timeout_ms: int = 50, connections_max: int = 16) -> None:
+        self._timeout_seconds = timeout_ms / 1_000
+        # One retry policy at the top (none) instead of the driver's, which would try for a minute.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections_max,
+            timeout=self._timeout_seconds,
+            socket_timeout=self._timeout_seconds,
+            socket_connect_timeout=self._timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            driver_info=None,  # two more round trips per connection, for a name
+        )
+        self._client: Redis = Redis(connection_pool=pool)
+        self._breaker = Breaker()
+        self.counts = CacheCounts()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, url: str) -> Cache:
+        """Take limits from the settings; the address is given, as it may be an embedded server's."""
+        return cls(url, timeout_ms=settings.redis_timeout_ms, connections_max=settings.redis_connections_max)
+
+    @property
+    def away(self) -> bool:
+        """Whether calls are held back at present."""
+        return self._breaker.is_open
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return each key's payload; None where there is none, and for all when the cache is away."""
+        if not keys:
+            return []
+        values = await self._guarded(lambda: self._read(keys))
+        if values is None:
+            return [None] * len(keys)
+        found = [_payload(value) for value in values]
+        hits = sum(payload is not None for payload in found)
+        self.counts.hits += hits
+        self.counts.misses += len(found) - hits
+        return found
+
+    async def put_if_newer_many(self, items: Sequence[Versioned], *, ttl_seconds: int) -> bool:
+        """Write each item unless the cache has its version or a newer one; False when the cache is away."""
+        if not items:
+            return True
+        return await self._guarded(lambda: self._write(items, ttl_seconds * 1_000)) is not None
+
+    async def delete(self, keys: Sequence[str]) -> bool:
+        """Forget keys; False when the cache is away."""
+        if not keys:
+            return True
+        return await self._guarded(lambda: self._forget(keys)) is not None
+
+    async def ping(self) -> bool:
+        """Whether the cache answers in time."""
+        return await self._guarded(self._client.ping) is not None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        try:
+            async with asyncio.timeout(1.0):
+                await self._client.aclose()
+                await self._client.connection_pool.disconnect()
+        except (RedisError, OSError, TimeoutError):
+            return
+
+    async def _read(self, keys: Sequence[str]) -> list[Any]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.get(key)
+            return await pipeline.execute(raise_on_error=False)
+
+    async def _write(self, items: Sequence[Versioned], ttl_ms: int) -> bool:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for item in items:
+                pipeline.eval(_PUT_IF_NEWER, 1, item.key, f"{item.version:016x}", item.payload, ttl_ms)
+            await pipeline.execute()
+        return True
+
+    async def _forget(self, keys: Sequence[str]) -> bool:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.unlink(key)
+            await pipeline.execute()
+        return True
+
+    async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        if not self._breaker.allows(time.monotonic()):
+            self.counts.skipped += 1
+            return None
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await call()
+        except (RedisError, OSError, TimeoutError):
+            self.counts.failures += 1
+            self._breaker.failed(time.monotonic())
+            return None
+        except asyncio.CancelledError:
+            self._breaker.abandoned()
+            raise
+        self._breaker.succeeded()
+        return answer
+
+
+def _payload(value: object) -> bytes | None:
+    if isinstance(value, bytes) and len(value) >= _VERSION_CHARS:
+        return value[_VERSION_CHARS:]
+    return None
