@@ -30,7 +30,7 @@ async def test_times_are_sent_exactly_and_naive_ones_refused(client, service):
     async for _ in client.wallet.entries(CUSTOMER, since=since, until=until):
         pass
     request = service.requests["ListEntries"][0]
-    assert getattr(request, "from").ToDatetime(tzinfo=UTC) == since
+    assert request.since.ToDatetime(tzinfo=UTC) == since
     assert request.until.ToDatetime(tzinfo=UTC) == until
     with pytest.raises(ValueError, match="time zone"):
         await client.wallet.balance_at(CUSTOMER, datetime(2026, 1, 1))  # noqa: DTZ001

@@ -71,7 +71,13 @@ class Calls:
             return await self.unary(method, request, timeout_seconds=timeout_seconds, sent_id=sent_id)
         deadline = self._deadline(timeout_seconds)
         try:
-            return await repeated(lambda: gatherer.submit(kind, request, deadline), self.retries, deadline)
+            try:
+                # Nearly every call ends here; what repeats is built only for those that do not.
+                return await gatherer.submit(kind, request, deadline)
+            except WalletError as error:
+                return await repeated(
+                    lambda: gatherer.submit(kind, request, deadline), self.retries, deadline, failed=error
+                )
         except NotGatheredError:
             remaining = deadline - self._clock()
             return await self.unary(method, request, timeout_seconds=remaining, sent_id=sent_id)

@@ -22,7 +22,7 @@ from wallet.v1.types_pb2 import Device, Order, Reservation, ReservationState
 from wallet_client.calls import Calls
 from wallet_client.gather import COMMIT, RELEASE, RESERVE
 from wallet_client.hold import Hold
-from wallet_client.ids import WalletAddress, new_id, wallet_ref
+from wallet_client.ids import WalletAddress, name_wallet, new_id, wallet_ref
 
 
 class Checkout:
@@ -88,14 +88,15 @@ class Checkout:
         reservation_id = reservation_id or new_id()
         request = ReserveRequest(
             reservation_id=reservation_id,
-            wallet=wallet_ref(wallet),
             amount_minor=amount_minor,
             order=order,
-            device=_device(device),
             ttl_seconds=ttl_seconds,
             quote_token=quote_token,
             expected_version=expected_version,
         )
+        name_wallet(request.wallet, wallet)
+        if device:
+            request.device.fingerprint = device
         response = await self._calls.act(
             RESERVE,
             lambda line: line.checkout.Reserve,
@@ -118,12 +119,9 @@ class Checkout:
         """Spend held value: all that is still held, or an amount of it; if final, the rest goes back at once."""
         commit_id = commit_id or new_id()
         request = CommitRequest(
-            reservation_id=reservation_id,
-            wallet=wallet_ref(wallet),
-            commit_id=commit_id,
-            amount_minor=amount_minor,
-            final=final,
+            reservation_id=reservation_id, commit_id=commit_id, amount_minor=amount_minor, final=final
         )
+        name_wallet(request.wallet, wallet)
         return await self._calls.act(
             COMMIT,
             lambda line: line.checkout.Commit,
@@ -136,7 +134,8 @@ class Checkout:
         self, wallet: WalletAddress, reservation_id: str, *, timeout_seconds: float | None = None
     ) -> ReleaseResponse:
         """Give held value back."""
-        request = ReleaseRequest(reservation_id=reservation_id, wallet=wallet_ref(wallet))
+        request = ReleaseRequest(reservation_id=reservation_id)
+        name_wallet(request.wallet, wallet)
         return await self._calls.act(
             RELEASE,
             lambda line: line.checkout.Release,

@@ -74,15 +74,19 @@ RELEASE: Final = Kind[ReleaseRequest, ReleaseResponse]("release", 3, ReleaseResp
 
 
 def operation_bytes(tag: bytes, body: bytes) -> bytes:
-    """Return a request as one element of ExecuteRequest.operations (field 1), as it stands on the wire."""
-    operation = tag + _varint(len(body)) + body
-    return b"\x0a" + _varint(len(operation)) + operation
+    """Return a request of bounded size as one of ExecuteRequest.operations (field 1), as it stands on the wire."""
+    head = tag + _VARINTS[len(body)]
+    return b"".join((b"\x0a", _VARINTS[len(head) + len(body)], head, body))
 
 
 def _varint(number: int) -> bytes:
-    if number < 0x80:  # noqa: PLR2004 - seven bits a byte
-        return bytes((number,))
-    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
+    """Return a length as protobuf writes it: seven bits a byte, lowest first."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes((low | 0x80,)) + _varint(rest) if rest else bytes((low,))
+
+
+# Every length that an operation can have, its own head included: two look-ups instead of two loops a call.
+_VARINTS: Final = tuple(_varint(length) for length in range(OPERATION_BYTES_MAX + 8))
 
 
 class _Waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypeAlias
 
-from wallet.v1.types_pb2 import Customer, WalletRef
+from wallet.v1.types_pb2 import WalletRef
 
 WalletAddress: TypeAlias = str | tuple[str, str]
 """A wallet id, or `(program_id, customer_ref)`."""
@@ -18,9 +18,16 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+def name_wallet(ref: WalletRef, wallet: WalletAddress) -> None:
+    """Write the name of a wallet into a message."""
+    if isinstance(wallet, str):
+        ref.wallet_id = wallet
+    else:
+        ref.customer.program_id, ref.customer.customer_ref = wallet
+
+
 def wallet_ref(wallet: WalletAddress) -> WalletRef:
     """Return the message that names a wallet."""
-    if isinstance(wallet, str):
-        return WalletRef(wallet_id=wallet)
-    program_id, customer_ref = wallet
-    return WalletRef(customer=Customer(program_id=program_id, customer_ref=customer_ref))
+    ref = WalletRef()
+    name_wallet(ref, wallet)
+    return ref

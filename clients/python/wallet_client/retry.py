@@ -42,28 +42,37 @@ class Retries:
 
 
 async def repeated(
-    attempt: Callable[[], Awaitable[T]], retries: Retries, deadline: float, *, repeat_unknown: bool = True
+    attempt: Callable[[], Awaitable[T]],
+    retries: Retries,
+    deadline: float,
+    *,
+    failed: WalletError | None = None,
+    repeat_unknown: bool = True,
 ) -> T:
     """Return the first answer; raise the first definite refusal, or the last failure when time is up.
 
-    `repeat_unknown=False` is for calls without an id: they are repeated only when nothing was done.
+    `failed` is the end of a first attempt that the caller made. `repeat_unknown=False` is for calls without an id:
+    they are repeated only when nothing was done.
     """
     clock = asyncio.get_running_loop().time
     doubtful = False
     attempts = 0
     while True:
         attempts += 1
-        try:
-            return await attempt()
-        except WalletError as error:
-            unknown = isinstance(error, OutcomeUnknown)
-            pause = retries.pause(error, attempts, deadline - clock())
-            if pause is None or (unknown and not repeat_unknown):
-                if doubtful and isinstance(error, TurnedAway):
-                    # This attempt did nothing, but an earlier one may have: "refused" would be a lie.
-                    raise OutcomeUnknown(_in_doubt(error)) from error
-                raise
-            doubtful = doubtful or unknown
+        if failed is None:
+            try:
+                return await attempt()
+            except WalletError as error:
+                failed = error
+        unknown = isinstance(failed, OutcomeUnknown)
+        pause = retries.pause(failed, attempts, deadline - clock())
+        if pause is None or (unknown and not repeat_unknown):
+            if doubtful and isinstance(failed, TurnedAway):
+                # This attempt did nothing, but an earlier one may have: "refused" would be a lie.
+                raise OutcomeUnknown(_in_doubt(failed)) from failed
+            raise failed
+        doubtful = doubtful or unknown
+        failed = None
         await asyncio.sleep(pause)
 
 

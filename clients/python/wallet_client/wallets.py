@@ -74,11 +74,9 @@ class Wallets:
             page_size=page_size,
             oldest_first=oldest_first,
             kinds=kinds,
+            since=stamp(since),
             until=stamp(until),
         )
-        if since is not None:
-            # "from" is no name in Python.
-            getattr(request, "from").CopyFrom(stamp(since))
         while True:
             page = await self._calls.unary(
                 lambda line: line.wallet.ListEntries, request, timeout_seconds=timeout_seconds
