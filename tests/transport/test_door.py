@@ -6,11 +6,11 @@ import time
 
 import grpc
 import pytest
-from fake_rooms import COMMIT, EXECUTE, QUOTE, RESERVE, WALLET, auth, refused
+from fake_rooms import COMMIT, EXECUTE, QUOTE, RESERVE, auth, refused
 from google.protobuf.descriptor import FieldDescriptor
 from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
 
-from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
+from wallet_service.kernel.errors import Reason, Refusal, RefusedError
 from wallet_service.runtime.errors import (
     DatabaseConflict,
     DatabaseTimeout,
@@ -271,11 +271,3 @@ def test_a_room_without_a_method_is_noticed_at_the_start():
 
     with pytest.raises(TypeError, match=r"CheckoutService/Quote has no method in object"):
         _handler(CHECKOUT.methods[0], Hosted(service=CHECKOUT, room=object()).room, parts=None)
-
-
-async def test_foreign_and_absent_look_the_same(house):
-    """What rooms raise for either is the same refusal, so the door sends the same bytes."""
-    house.wallet_rooms.behaviour["get_wallet"] = raising(refuse(Reason.WALLET_NOT_FOUND))
-    request = wallet_pb2.GetWalletRequest(wallet={"wallet_id": WALLET})
-    answers = [await refused(house.wallets.GetWallet(request, metadata=auth())) for _ in range(2)]
-    assert answers[0] == answers[1]

@@ -1,6 +1,8 @@
 """What the door tells: spans that hang in the caller's trace, durations, refusals by reason, and never an id."""
 
-from fake_rooms import QUOTE, SECRET, WALLET, auth, refused
+import asyncio
+
+from fake_rooms import QUOTE, SECRET, WALLET, auth, refused, until
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -8,6 +10,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from wallet_service.kernel.errors import Reason, refuse
+from wallet_service.transport.door import DoorLimits
+from wallet_service.transport.server import ServerLimits
 from wallet_service.transport.telemetry import DoorTelemetry
 
 METHOD = "/wallet.v1.CheckoutService/Quote"
@@ -65,8 +69,24 @@ async def test_a_span_hangs_in_the_callers_trace_and_names_nobody(open_with):
     [span] = exporter.get_finished_spans()
     assert span.name == METHOD.removeprefix("/")
     assert f"{span.context.trace_id:032x}" == trace
+    assert dict(span.attributes) == {"outcome": "OK"}
     assert WALLET not in span.to_json()
     assert SECRET.decode() not in span.to_json()
+
+
+async def test_how_a_call_ended_is_told_as_it_was_answered(open_with):
+    reader = InMemoryMetricReader()
+    limits = ServerLimits(door=DoorLimits(deadline_default_seconds=0.3))
+    meter = MeterProvider([reader]).get_meter("test")
+    house = await open_with(telemetry=DoorTelemetry(meter=meter), limits=limits)
+    house.checkout_rooms.behaviour["quote"] = lambda request, call: asyncio.sleep(5)
+    await refused(house.checkout.Quote(QUOTE, metadata=auth()))
+    call = house.checkout.Quote(QUOTE, metadata=auth())
+    await until(lambda: house.server.in_flight == 1)
+    call.cancel()
+    await until(lambda: house.server.in_flight == 0)
+    outcomes = {attributes["outcome"] for attributes, _ in points(reader)["wallet.transport.call.duration"]}
+    assert outcomes == {"DEADLINE_EXCEEDED", "CANCELLED"}
 
 
 async def test_without_a_meter_and_a_tracer_it_is_off():

@@ -174,3 +174,23 @@ async def test_a_watcher_that_takes_nothing_is_cut_off(open_with):
         await ended.wait()
     assert (await refused(watch))[:2] == ("RESOURCE_EXHAUSTED", "WATCH_TOO_SLOW")
     await until(lambda: house.server.watchers == 0)
+
+
+async def test_closing_while_a_watch_runs_out_by_itself_harms_nothing(open_with):
+    """The moment at which a stream's own limit and the drain meet."""
+    house = await open_with(limits=ServerLimits(door=DoorLimits(stream_seconds_max=0.1)))
+
+    async def reluctant(request, call):
+        try:
+            yield {"seq": 1}
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.2)
+
+    house.wallet_rooms.behaviour["watch_wallet"] = reluctant
+    watch = house.wallets.WatchWallet(WATCH, metadata=auth())
+    await watch.read()
+    await asyncio.sleep(0.15)
+    assert house.server.watchers == 1
+    assert await house.server.drain(5)
+    assert (await refused(watch))[1] == "SHUTTING_DOWN"

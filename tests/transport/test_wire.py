@@ -12,13 +12,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fake_rooms import COMMIT, QUOTE, auth, refused
+from fake_rooms import COMMIT, QUOTE, SECRET, auth, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from wallet.v1 import checkout_pb2_grpc
 
 from wallet_service.runtime.errors import ConfigError, StartError
 from wallet_service.transport.address import Binding, check, claim_port
+from wallet_service.transport.auth import Authenticator, TokenPolicy
+from wallet_service.transport.keys import KeyRing
+from wallet_service.transport.server import GrpcServer
 from wallet_service.transport.tls import TlsFiles, server_credentials
 
 SERVICES = ["", "wallet.v1.CheckoutService", "wallet.v1.WalletService", "wallet.v1.AdminService"]
@@ -255,6 +258,16 @@ async def test_tls_is_spoken_and_a_renewed_certificate_needs_no_restart(open_wit
     await quote_over_tls(house.address, old.pem)
     write_pair(tmp_path, new.issue("wallet"))
     await quote_over_tls(house.address, new.pem)
+
+
+async def test_a_server_that_could_not_start_can_still_be_drained(tmp_path):
+    files = tls_files(tmp_path, (b"nonsense", b"nonsense"))
+    keys = Authenticator(KeyRing(hs256_secret=SECRET), TokenPolicy())
+    server = GrpcServer(hosted=[], authenticator=keys, binding=Binding(tls=files))
+    with pytest.raises(ConfigError):
+        await server.start()
+    async with asyncio.timeout(1):
+        assert await server.drain(10)
 
 
 async def test_mutual_tls_admits_only_clients_of_its_authority(open_with, tmp_path):

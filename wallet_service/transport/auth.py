@@ -74,7 +74,7 @@ class Authenticator:
                 audience=self._policy.audience,
                 issuer=self._policy.issuer,
                 leeway=self._policy.leeway_seconds,
-                options={"require": list(_REQUIRED), "strict_aud": False},
+                options={"require": list(_REQUIRED)},
             )
         except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
             raise refuse(Reason.TOKEN_EXPIRED) from None

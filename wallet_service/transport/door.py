@@ -46,6 +46,8 @@ UnaryDoor = Callable[[bytes, Context], Awaitable[bytes]]
 StreamDoor = Callable[[bytes, Context], Awaitable[None]]
 
 _NO_REPLY: Final = b""
+_OK: Final = "OK"
+_CANCELLED: Final = "CANCELLED"
 _DATABASE_REASONS: Final[dict[type[DatabaseError], Reason]] = {
     DatabaseUnavailable: Reason.DATABASE_UNAVAILABLE,
     DatabaseTimeout: Reason.DATABASE_UNAVAILABLE,
@@ -118,7 +120,7 @@ class Door:
             try:
                 call, message, trace = self._admit(raw, context, self._unary_seconds(context))
                 if telemetry.on:
-                    return await self._observed(room, message, call, trace)
+                    return await self._observed(room, message, call, trace, context)
                 async with asyncio.timeout(call.remaining_seconds()):
                     reply = await room(message, call)
                 return reply.SerializeToString()
@@ -206,23 +208,23 @@ class Door:
             raise RefusedError(violation)
         return message
 
-    async def _observed(self, room: UnaryRoom, message: Message, call: Call, trace: TraceParent) -> bytes:
-        """Call the room within a span, and record how long it took."""
-        started_at, outcome = time.perf_counter(), "ERROR"
-        try:
-            with self._telemetry.span(call, sampled=trace.sampled):
+    async def _observed(
+        self, room: UnaryRoom, message: Message, call: Call, trace: TraceParent, context: Context
+    ) -> bytes:
+        """Call the room within a span, and record how long it took and how it ended."""
+        started_at, outcome = time.perf_counter(), _CANCELLED
+        with self._telemetry.span(call, sampled=trace.sampled) as span:
+            try:
                 async with asyncio.timeout(call.remaining_seconds()):
                     reply = await room(message, call)
-            outcome = "OK"
-            return reply.SerializeToString()
-        except asyncio.CancelledError:
-            outcome = "CANCELLED"
-            raise
-        except RefusedError as error:
-            outcome = error.refusal.reason.status.name
-            raise
-        finally:
-            self._telemetry.ended(call.method, outcome, started_at)
+                outcome = _OK
+                return reply.SerializeToString()
+            except Exception as error:  # noqa: BLE001 - as in the door, but the outcome is told as well
+                refusal = self._refusal_of(error, context)
+                outcome = refusal.reason.status.name
+                return self._refuse(context, refusal)
+            finally:
+                self._telemetry.ended(call.method, outcome, started_at, span)
 
     async def _pour(self, changes: AsyncIterator[Message], context: Context) -> None:
         """Write each change as it comes; a reader that takes nothing is cut off."""

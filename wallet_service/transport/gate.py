@@ -77,7 +77,9 @@ class Gate:
         self._empty.clear()
         now = asyncio.get_running_loop().time()
         for timeout in tuple(self._open_streams):
-            timeout.reschedule(now)
+            # One that is running out by itself this moment cannot be set anew, and need not be.
+            if not timeout.expired():
+                timeout.reschedule(now)
         self._note_empty()
         try:
             async with asyncio.timeout(wait_seconds):

@@ -24,6 +24,7 @@ from wallet_service.transport.gate import Gate, GateLimits
 from wallet_service.transport.scopes import RULES
 from wallet_service.transport.telemetry import DoorTelemetry
 from wallet_service.transport.tls import server_credentials
+from wallet_service.transport.validation import first_violation
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class GrpcServer:
         address.check(self._binding)
         self._gate = gate = Gate(self._limits.gate)
         self._telemetry.watch(lambda: gate.in_flight, lambda: gate.watchers)
-        self._server = server = grpc.aio.server(
+        server = grpc.aio.server(
             options=self._options(),
             maximum_concurrent_rpcs=self._calls_max(),
             compression=grpc.Compression.NoCompression,
@@ -121,6 +122,7 @@ class GrpcServer:
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         port = self._listen(server)
         await server.start()
+        self._server = server
         for name in names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return address.join(self._binding.host, port)
@@ -199,7 +201,10 @@ def _handler(method: MethodDescriptor, room: object, parts: DoorParts) -> grpc.R
     if answer is None or name not in RULES:
         missing = "rule in scopes.py" if answer is not None else f"method in {type(room).__name__}"
         raise TypeError(f"{name} has no {missing}")
-    door = Door(Method(name=name, request=GetMessageClass(method.input_type), rule=RULES[name]), parts)
+    request = GetMessageClass(method.input_type)
+    # Compiles the rules now: a rule that is wrong stops the start, and the first customer does not wait for it.
+    first_violation(request())
+    door = Door(Method(name=name, request=request, rule=RULES[name]), parts)
     # No deserializer: the door reads the bytes itself, so that unreadable ones get a typed refusal too.
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(door.stream(answer))

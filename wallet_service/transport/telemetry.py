@@ -12,7 +12,7 @@ from wallet_service.transport.call import Call
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Span, Tracer
 
 
 class DoorTelemetry:
@@ -50,16 +50,18 @@ class DoorTelemetry:
         if self._refused is not None:
             self._refused.add(1, {"method": method, "reason": reason.name})
 
-    def ended(self, method: str, outcome: str, started_at: float) -> None:
-        """Record how long a call took, from `time.perf_counter()` at its start."""
+    def ended(self, method: str, outcome: str, started_at: float, span: Span | None) -> None:
+        """Record how long a call took, from `time.perf_counter()` at its start, and how it ended."""
+        if span is not None:
+            span.set_attribute("outcome", outcome)
         if self._duration is not None:
             self._duration.record(time.perf_counter() - started_at, {"method": method, "outcome": outcome})
 
     @contextmanager
-    def span(self, call: Call, *, sampled: bool) -> Iterator[None]:
+    def span(self, call: Call, *, sampled: bool) -> Iterator[Span | None]:
         """Run a block within the span of this call, a child of the caller's."""
         if self._tracer is None:
-            yield
+            yield None
             return
         from opentelemetry import trace
 
@@ -79,8 +81,8 @@ class DoorTelemetry:
             # A refusal is an ordinary answer, and an exception's text may quote what nobody should read.
             record_exception=False,
             set_status_on_exception=False,
-        ):
-            yield
+        ) as span:
+            yield span
 
 
 def _reader(read: Callable[[], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
