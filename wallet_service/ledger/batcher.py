@@ -16,10 +16,21 @@ from typing import Final
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import store
-from wallet_service.ledger.commands import Command, Extend, Grant, Outcome, Release, Reserve, Restore, Settle
+from wallet_service.ledger.commands import (
+    Command,
+    Deferred,
+    Extend,
+    Grant,
+    Outcome,
+    Release,
+    Reserve,
+    Restore,
+    Settle,
+)
 from wallet_service.ledger.commands import Commit as CommitCommand
 from wallet_service.ledger.decide import Decision, decide
 from wallet_service.ledger.model import Known, Terms, Wallet
+from wallet_service.ledger.program import Program
 from wallet_service.runtime.errors import (
     DatabaseConflict,
     DatabaseError,
@@ -40,7 +51,7 @@ _log = logging.getLogger(__name__)
 class Waiting:
     """A command and the caller who waits for its outcome."""
 
-    command: Command
+    command: Command | Deferred
     deadline: float
     future: asyncio.Future[Outcome]
     sent: bool = False
@@ -79,12 +90,14 @@ class Batcher:
         changed: Callable[[list[Wallet]], None],
         limits: Limits,
         ensure: Callable[[Mapping[ProgramId, int]], Awaitable[None]] | None = None,
+        program_of: Callable[[Wallet], Program] | None = None,
     ) -> None:
         self._idle = list(sessions)
         self._terms_of = terms_of
         self._changed = changed
         self._limits = limits
         self._ensure = ensure
+        self._program_of = program_of
         self._queue: deque[Waiting] = deque()
         self._parked: dict[WalletId, deque[Waiting]] = {}
         self._busy: set[WalletId] = set()
@@ -96,7 +109,7 @@ class Batcher:
         """How many commands wait or are in flight."""
         return self._size
 
-    def submit(self, command: Command, deadline: float) -> asyncio.Future[Outcome]:
+    def submit(self, command: Command | Deferred, deadline: float) -> asyncio.Future[Outcome]:
         """Queue a command. `deadline` is of the loop's clock; a command past it is never sent to the database.
 
         Cancelling the future does not take the command back once a batch has it.
@@ -258,6 +271,9 @@ class Batcher:
                 continue
             now = loaded.clocks.get(command.wallet_id, loaded.now)
             terms = self._terms_of(wallet)
+            if isinstance(command, Deferred):
+                assert self._program_of is not None
+                command = command.build(self._program_of(wallet))
             decision = decide(wallet, command, now, terms, _known(loaded, command))
             _remember(loaded, decision)
             written.add(wallet, decision, terms)
@@ -309,13 +325,13 @@ async def _load(session: Session, todo: list[Waiting], seconds: float) -> store.
     for waiting in todo:
         command = waiting.command
         wallets[command.wallet_id] = None
-        if isinstance(command, Reserve | CommitCommand | Release | Extend | Restore):
+        if isinstance(command, Deferred | Reserve | CommitCommand | Release | Extend | Restore):
             reservations.append((command.wallet_id, command.reservation_id))
         elif not isinstance(command, Settle):
             credit_id = getattr(command, "credit_id", None)
             if credit_id is not None:
                 credit_keys.append((command.wallet_id, credit_id))
-        if not isinstance(command, Reserve | CommitCommand | Release | Extend | Settle | Grant):
+        if not isinstance(command, Deferred | Reserve | CommitCommand | Release | Extend | Settle | Grant):
             operations.append((command.wallet_id, command.operation_id))
     return await store.load(
         session, list(wallets), reservations, credit_keys, operations, timeout_seconds=seconds

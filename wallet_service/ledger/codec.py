@@ -94,7 +94,7 @@ def reservation_text(r: Reservation) -> str:
         f'{r.order.total_minor},"{r.order.currency}",{quoted(r.device)},{r.ttl_seconds},{r.created_at},{r.expires_at},'
         f"{lots_text(r.lots)},{lots_text(r.spent)},[{','.join([_act_text(act) for act in r.acts])}],"
         f"{balance_text(r.opened)},{_number(r.closed_at)},{balance_text(r.closed)},{_refusal_text(r.refused)},"
-        f"{lots_text(r.restored)}]"
+        f"{lots_text(r.restored)},{_number(r.asked_ttl_seconds)}]"
     )
 
 
@@ -105,7 +105,7 @@ def reservation_of(raw: list[Any]) -> Reservation:
         value_minor=raw[4], order=Order(order_ref=raw[5], total_minor=raw[6], currency=raw[7]), device=raw[8],
         ttl_seconds=raw[9], created_at=raw[10], expires_at=raw[11], lots=_lots(raw[12]), spent=_lots(raw[13]),
         acts=tuple([_act(act) for act in raw[14]]), opened=_balance(raw[15]), closed_at=raw[16],
-        closed=None if raw[17] is None else _balance(raw[17]), refused=_refusal(raw[18]), restored=_lots(raw[19]),
+        closed=None if raw[17] is None else _balance(raw[17]), refused=_refusal(raw[18]), restored=_lots(raw[19]), asked_ttl_seconds=raw[20],
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def wallet_text(wallet: Wallet) -> str:
     """Return what of a wallet has no column of its own."""
     return (
         f"[{lots_text(wallet.pending_lots)},{lots_text(wallet.available_lots)},{lots_text(wallet.frozen_lots)},"
-        f"{wallet.frozen_by_hand},{wallet.next_due_at},{wallet.touched_at},{wallet.opened_at},"
+        f"{lots_text(wallet.frozen_by_hand)},{wallet.next_due_at},{wallet.touched_at},{wallet.opened_at},"
         f"[{','.join([reservation_text(hold) for hold in wallet.holds])}]]"
     )
 
@@ -128,19 +128,22 @@ def wallet_of(
         wallet_id=wallet_id, program_id=ProgramId(program_id), customer_ref=customer_ref, state=WalletState(state),
         pending=balances[0], available=balances[1], reserved=balances[2], frozen=balances[3], version=version,
         revision=revision, head=head, pending_lots=_lots(raw[0]), available_lots=_lots(raw[1]),
-        frozen_lots=_lots(raw[2]), frozen_by_hand=raw[3], next_due_at=raw[4], touched_at=raw[5], opened_at=raw[6],
+        frozen_lots=_lots(raw[2]), frozen_by_hand=_lots(raw[3]), next_due_at=raw[4], touched_at=raw[5], opened_at=raw[6],
         holds=tuple([reservation_of(hold) for hold in raw[7]]),
     )  # fmt: skip
 
 
 def new_wallet_document(opened_at: Instant, never: Instant) -> str:
     """Return the document of a wallet that holds nothing yet."""
-    return f"[[],[],[],0,{never},{opened_at},{opened_at},[]]"
+    return f"[[],[],[],[],{never},{opened_at},{opened_at},[]]"
 
 
 def credit_text(credit: Credit) -> str:
-    """Return what of a credit has no column of its own: the balance that Grant answered."""
-    return f"[{credit.expires_at},{credit.created_at},{balance_text(credit.opened)}]"
+    """Return what of a credit has no column of its own: how it was granted, and which lots are set aside."""
+    return (
+        f"[{credit.expires_at},{credit.created_at},{balance_text(credit.opened)},"
+        f"{'true' if credit.granted_pending else 'false'},{lots_text(credit.frozen_lots)}]"
+    )
 
 
 def credit_of(credit_id: str, amounts: Sequence[int], reference: str, document: str) -> Credit:
@@ -149,7 +152,7 @@ def credit_of(credit_id: str, amounts: Sequence[int], reference: str, document: 
     return Credit(
         credit_id=CreditId(credit_id), amount=amounts[0], pending=amounts[1], frozen=amounts[2],
         frozen_from_pending=amounts[3], clawed_back=amounts[4], expires_at=raw[0], reference=reference,
-        created_at=raw[1], opened=_balance(raw[2]),
+        created_at=raw[1], opened=_balance(raw[2]), granted_pending=raw[3], frozen_lots=_lots(raw[4]),
     )  # fmt: skip
 
 

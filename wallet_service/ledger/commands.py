@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import CommitId, CreditId, OperationId, ReservationId, WalletId
 from wallet_service.ledger.model import Balance, Credit, Order, Reservation
+from wallet_service.ledger.program import Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Reserve:
     order: Order
     device: str
     ttl_seconds: int
+    asked_ttl_seconds: int | None = None
     expected_version: int | None = None
     quote_expires_at: Instant = NEVER
     refusal: Refusal | None = None
@@ -155,6 +158,18 @@ class Close:
     actor: str
     reason: str
     forfeit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """A command that can be written down only when the wallet's program is known, which the batch's load tells.
+
+    `build` is pure. So a checkout that names a wallet by its id costs no look-up of its own.
+    """
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    build: Callable[[Program], Reserve | Extend]
 
 
 OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close

@@ -18,7 +18,7 @@ AMOUNT_MAX: Final = 10**15
 
 BALANCE_MAX: Final = 9 * 10**18
 LOTS_MAX: Final = 512
-"""Lots of different expiry in one account of a wallet; equal expiry merges."""
+"""Lots of different expiry in one wallet, wherever they stand; equal expiry merges."""
 
 ACTS_MAX: Final = 64
 """Commits and extensions of one reservation."""
@@ -155,6 +155,8 @@ class Reservation:
     refused: Refusal | None = None
     restored: tuple[Lot, ...] = ()
     """What of the spent value was given back by refunds."""
+    asked_ttl_seconds: int | None = None
+    """The time the caller named; None: the program's default, whatever that is when the call is repeated."""
 
     @property
     def held(self) -> int:
@@ -178,6 +180,10 @@ class Credit:
     reference: str
     created_at: Instant
     opened: Balance
+    granted_pending: bool
+    """Whether it was granted pending: part of what makes two grants the same."""
+    frozen_lots: tuple[Lot, ...] = ()
+    """Which available lots were set aside; what was set aside while pending expires when the credit does."""
 
     @property
     def remaining(self) -> int:
@@ -236,8 +242,8 @@ class Wallet:
     pending_lots: tuple[Lot, ...]
     available_lots: tuple[Lot, ...]
     frozen_lots: tuple[Lot, ...]
-    frozen_by_hand: int
-    """The part of frozen that no open return explains."""
+    frozen_by_hand: tuple[Lot, ...]
+    """The part of frozen_lots that no open return explains."""
     holds: tuple[Reservation, ...]
     head: bytes
     """The hash of the last entry."""

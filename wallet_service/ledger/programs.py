@@ -56,6 +56,10 @@ class Programs:
         """Return what the program of a wallet allows; call `ensure` first."""
         return self._known[wallet.program_id].terms()
 
+    def program_of(self, wallet: Wallet) -> Program:
+        """Return the program of a wallet; call `ensure` first."""
+        return self._known[wallet.program_id]
+
     async def refresh(self) -> None:
         """Read all programs."""
         after = ""

@@ -13,15 +13,16 @@ from wallet_service.kernel.ids import ProgramId, ReservationId, WalletId, wallet
 from wallet_service.ledger import store
 from wallet_service.ledger.batcher import Batcher, Limits
 from wallet_service.ledger.clock import DatabaseClock
-from wallet_service.ledger.commands import Command, Outcome, Settle
+from wallet_service.ledger.commands import Command, Deferred, Outcome, Settle
 from wallet_service.ledger.decide import decide
 from wallet_service.ledger.model import Balance, Entry, Known, Reservation, ReservationState, Wallet
 from wallet_service.ledger.program import Program, refusal_to_advance, refusal_to_change
 from wallet_service.ledger.programs import Programs
-from wallet_service.ledger.snapshots import SnapshotCache, Snapshots
+from wallet_service.ledger.snapshots import Snapshots
 from wallet_service.ledger.store import EntryFilter
 from wallet_service.ledger.verify import Verdict, Verifier
 from wallet_service.ledger.watch import WatchHub
+from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.database import Database
 
 VERIFY_PAGE: Final = 2_000
@@ -40,10 +41,10 @@ class WalletView:
 class Ledger:
     """One per process. Deadlines are moments of `time.monotonic()`."""
 
-    def __init__(self, db: Database, cache: SnapshotCache, limits: Limits) -> None:
+    def __init__(self, db: Database, cache: Cache, limits: Limits, snapshot_ttl_seconds: int) -> None:
         self._db = db
         self.programs = Programs(db)
-        self.snapshots = Snapshots(cache)
+        self.snapshots = Snapshots(cache, snapshot_ttl_seconds)
         self.watchers = WatchHub(db)
         self.clock = DatabaseClock()
         self._sessions = [db.open_session(f"ledger-{n}") for n in range(limits.in_flight_max)]
@@ -61,7 +62,7 @@ class Ledger:
         self.snapshots.publish(wallets)
         self.watchers.changed(wallets)
 
-    async def submit(self, command: Command, deadline: float) -> Outcome:
+    async def submit(self, command: Command | Deferred, deadline: float) -> Outcome:
         """Change a wallet: the one way in. What is refused changes nothing but its own record."""
         return await self.batcher.submit(command, deadline)
 
@@ -77,7 +78,7 @@ class Ledger:
 
     async def view(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
         """Return a wallet as it stands now, what is overdue counted as settled. Reads the cache first; never writes."""
-        found = await self._cached(wallet_id, min_version) or await self._loaded(
+        found = await self._cached(wallet_id, min_version) or await self.loaded(
             wallet_id, min_version, deadline
         )
         if isinstance(found, Refusal):
@@ -88,14 +89,14 @@ class Ledger:
 
     async def recorded(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
         """Return a wallet as it is recorded, after recording what is overdue: balance and entries agree."""
-        found = await self._cached(wallet_id, min_version) or await self._loaded(
+        found = await self._cached(wallet_id, min_version) or await self.loaded(
             wallet_id, min_version, deadline
         )
         if isinstance(found, Refusal) or found.wallet.next_due_at > found.now:
             return found
         settled = await self.submit(Settle(wallet_id=wallet_id), deadline)
         return (
-            settled if isinstance(settled, Refusal) else await self._loaded(wallet_id, min_version, deadline)
+            settled if isinstance(settled, Refusal) else await self.loaded(wallet_id, min_version, deadline)
         )
 
     async def _cached(self, wallet_id: WalletId, min_version: int) -> WalletView | None:
@@ -109,7 +110,8 @@ class Ledger:
             return None
         return WalletView(wallet=wallet, program=program, now=now)
 
-    async def _loaded(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
+    async def loaded(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
+        """Return a wallet as the database has it now."""
         seconds = left(deadline)
         loaded = await store.load(self._db, [wallet_id], [], [], [], timeout_seconds=seconds)
         self.clock.heard(loaded.now)
@@ -184,7 +186,7 @@ class Ledger:
 
     async def verify(self, wallet_id: WalletId, deadline: float) -> Verdict | Refusal:
         """Compute a wallet's history again from its first entry."""
-        found = await self._loaded(wallet_id, 0, deadline)
+        found = await self.loaded(wallet_id, 0, deadline)
         if isinstance(found, Refusal):
             return found
         verifier = Verifier(found.wallet)

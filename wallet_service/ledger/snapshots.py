@@ -5,27 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from wallet_service.kernel.ids import WalletId
 from wallet_service.ledger import codec
 from wallet_service.ledger.model import Wallet
+from wallet_service.runtime.cache import Cache, Versioned
 
 _log = logging.getLogger(__name__)
 PENDING_MAX: Final = 20_000
-
-
-class SnapshotCache(Protocol):
-    """What is asked of the cache; it answers None or False when it is away and never raises."""
-
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values of some keys."""
-
-    async def put_if_newer_many(self, items: Sequence[tuple[str, int, bytes]]) -> bool:
-        """Store values whose version is higher than what is there."""
-
-    async def delete(self, keys: Sequence[str]) -> bool:
-        """Forget some keys."""
 
 
 def key_of(wallet_id: WalletId) -> str:
@@ -36,8 +24,9 @@ def key_of(wallet_id: WalletId) -> str:
 class Snapshots:
     """Publishes what changed, and reads with suspicion."""
 
-    def __init__(self, cache: SnapshotCache) -> None:
+    def __init__(self, cache: Cache, ttl_seconds: int) -> None:
         self._cache = cache
+        self._ttl_seconds = ttl_seconds
         self._pending: dict[WalletId, Wallet] = {}
         self._wake = asyncio.Event()
 
@@ -54,8 +43,11 @@ class Snapshots:
             await self._wake.wait()
             self._wake.clear()
             pending, self._pending = self._pending, {}
-            items = [(key_of(key), w.revision, codec.snapshot_text(w).encode()) for key, w in pending.items()]
-            if items and not await self._cache.put_if_newer_many(items):
+            items = [
+                Versioned(key=key_of(key), version=w.revision, payload=codec.snapshot_text(w).encode())
+                for key, w in pending.items()
+            ]
+            if items and not await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds):
                 # What could not be written may stand there older: versions are checked, so it is only slower.
                 _log.debug("%d snapshots were not cached", len(items))
 

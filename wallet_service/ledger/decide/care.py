@@ -30,7 +30,7 @@ def freeze(draft: Draft, credit: Credit | None, command: Freeze) -> Credit | Ref
         )
     lots, _ = lot.take(draft.available_lots, command.amount)
     _set_aside(draft, Account.AVAILABLE, command.amount, lots, command.operation_id, command)
-    draft.frozen_by_hand += command.amount
+    draft.frozen_by_hand = lot.put(draft.frozen_by_hand, lots)
     return None
 
 
@@ -48,13 +48,13 @@ def _freeze_credit(draft: Draft, credit: Credit, command: Freeze) -> Credit:
     """Freeze what a credit brought: what is pending, and of the rest what is still there."""
     pending = credit.pending
     available = max(0, min(draft.available, credit.remaining - credit.frozen - pending))
-    waiting = (Lot(credit.expires_at, pending),)
+    waiting = lot.one(credit.expires_at, pending)
     _set_aside(draft, Account.PENDING, pending, waiting, credit.credit_id, command)
     lots, _ = lot.take_expiring_at(draft.available_lots, credit.expires_at, available)
     _set_aside(draft, Account.AVAILABLE, available, lots, credit.credit_id, command)
     return replace(
         credit, pending=0, frozen=credit.frozen + pending + available,
-        frozen_from_pending=credit.frozen_from_pending + pending,
+        frozen_from_pending=credit.frozen_from_pending + pending, frozen_lots=lot.put(credit.frozen_lots, lots),
     )  # fmt: skip
 
 
@@ -68,15 +68,14 @@ def unfreeze(draft: Draft, credit: Credit | None, command: Unfreeze) -> Credit |
         draft.state = WalletState.ACTIVE
         draft.changed = True
         return None
-    if draft.frozen_by_hand < command.amount:
+    by_hand = lots_total(draft.frozen_by_hand)
+    if by_hand < command.amount:
         return Refusal(
-            reason=Reason.INSUFFICIENT_BALANCE,
-            field="amount_minor",
-            facts={"frozen_minor": str(draft.frozen_by_hand)},
+            reason=Reason.INSUFFICIENT_BALANCE, field="amount_minor", facts={"frozen_minor": str(by_hand)}
         )
-    lots, _ = lot.take(draft.frozen_lots, command.amount)
+    # Only what was frozen by hand: what open returns set aside is theirs to give free.
+    lots, draft.frozen_by_hand = lot.take(draft.frozen_by_hand, command.amount)
     _give_free(draft, Account.AVAILABLE, command.amount, lots, command.operation_id, command)
-    draft.frozen_by_hand -= command.amount
     draft.expire_lots()
     return None
 
@@ -94,12 +93,11 @@ def _give_free(
 def _unfreeze_credit(draft: Draft, credit: Credit, command: Unfreeze) -> Credit:
     pending = credit.frozen_from_pending
     available = credit.frozen - pending
-    lots, _ = lot.take_expiring_at(draft.frozen_lots, credit.expires_at, pending)
-    _give_free(draft, Account.PENDING, pending, lots, credit.credit_id, command)
-    lots, _ = lot.take_expiring_at(draft.frozen_lots, credit.expires_at, available)
-    _give_free(draft, Account.AVAILABLE, available, lots, credit.credit_id, command)
+    waiting = lot.one(credit.expires_at, pending)
+    _give_free(draft, Account.PENDING, pending, waiting, credit.credit_id, command)
+    _give_free(draft, Account.AVAILABLE, available, credit.frozen_lots, credit.credit_id, command)
     draft.expire_lots()
-    return replace(credit, pending=credit.pending + pending, frozen=0, frozen_from_pending=0)
+    return replace(credit, pending=credit.pending + pending, frozen=0, frozen_from_pending=0, frozen_lots=())
 
 
 def adjust(draft: Draft, command: Adjust) -> Refusal | None:
@@ -109,7 +107,7 @@ def adjust(draft: Draft, command: Adjust) -> Refusal | None:
     detail = detail_of(command.actor, command.reason)
     if command.delta > 0:
         given = (Lot(command.expires_at, command.delta),)
-        refusal = refusal_to_receive(draft, command.delta, given, draft.available_lots)
+        refusal = refusal_to_receive(draft, command.delta, given)
         if refusal is None and command.expires_at <= draft.now:
             refusal = Refusal(reason=Reason.EXPIRY_IN_THE_PAST, field="expires_at")
         if refusal is None:
@@ -167,7 +165,7 @@ def close(draft: Draft, command: Close) -> Refusal | None:
                 None,
                 detail,
             )
-    draft.frozen_by_hand = 0
+    draft.frozen_by_hand = ()
     draft.state = WalletState.CLOSED
     draft.changed = True
     return None

@@ -71,7 +71,7 @@ def _reserved_before(first: Reservation, command: Reserve) -> ReservationOutcome
     same = (
         first.amount == command.amount
         and first.order == command.order
-        and first.ttl_seconds == command.ttl_seconds
+        and first.asked_ttl_seconds == command.asked_ttl_seconds
         and first.device == command.device
     )
     if not same:
@@ -123,7 +123,7 @@ def _reservation(draft: Draft, command: Reserve, refusal: Refusal | None) -> Res
         amount=command.amount, committed=0, value_minor=command.value_minor, order=command.order,
         device=command.device, ttl_seconds=command.ttl_seconds, created_at=draft.now,
         expires_at=after(draft.now, command.ttl_seconds), lots=(), spent=(), acts=(), opened=balance,
-        closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance, refused=refusal,
+        closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance, refused=refusal, asked_ttl_seconds=command.asked_ttl_seconds,
     )  # fmt: skip
 
 
@@ -229,6 +229,8 @@ def extend(draft: Draft, known: Known, command: Extend) -> ReservationOutcome | 
             return (
                 _acted_before(hold, act) if same else Refusal(reason=Reason.ID_REUSED, field="extension_id")
             )
+    if command.ttl_seconds > command.lifetime_seconds_max:
+        return Refusal(reason=Reason.TTL_OUT_OF_RANGE, field="ttl_seconds")
     if hold.state is not ReservationState.HELD:
         return Refusal(reason=_CLOSED_REASON[hold.state], field="reservation_id")
     expires_at = max(hold.expires_at, after(draft.now, command.ttl_seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import assert_never
 
@@ -76,15 +77,21 @@ def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: 
 
 
 def content_of(command: OperationCommand) -> str:
-    """Return what makes two commands with one id the same: every field but the ids of wallet and operation."""
+    """Return what makes two commands with one id the same: every field but the ids of wallet and operation.
+
+    As JSON, so that no text in one field can pass for another field.
+    """
     named = [f.name for f in fields(command) if f.name not in {"wallet_id", "operation_id"}]
-    return "|".join(f"{name}={getattr(command, name)}" for name in named)
+    return json.dumps({name: getattr(command, name) for name in named}, separators=(",", ":"))
 
 
 def _operate(
     draft: Draft, known: Known, command: OperationCommand
 ) -> tuple[OperationOutcome | Refusal, Credit | None, OperationRecord | None]:
     """Decide a command that is remembered by its operation id."""
+    missing = _missing(draft, known, command)
+    if missing is not None:
+        return missing, None, None
     kind, content = type(command).__name__, content_of(command)
     first = known.operation
     if first is not None:
@@ -103,10 +110,17 @@ def _operate(
     return OperationOutcome(balance=record.balance), result if isinstance(result, Credit) else None, record
 
 
-def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Reservation | Refusal | None:
-    named = getattr(command, "credit_id", None)
-    if named is not None and known.credit is None:
+def _missing(draft: Draft, known: Known, command: OperationCommand) -> Refusal | None:
+    """Return a refusal if the command names what this wallet does not have."""
+    if isinstance(command, Restore):
+        if checkout.find(draft, known, command.reservation_id) is None:
+            return Refusal(reason=Reason.RESERVATION_NOT_FOUND, field="reservation_id")
+    elif getattr(command, "credit_id", None) is not None and known.credit is None:
         return Refusal(reason=Reason.CREDIT_NOT_FOUND, field="credit_id")
+    return None
+
+
+def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Reservation | Refusal | None:
     match command:
         case Mature():
             assert known.credit is not None
@@ -117,12 +131,16 @@ def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Re
         case Restore():
             return grants.restore(draft, known, command)
         case Freeze():
-            return care.freeze(draft, known.credit if named else None, command)
+            return care.freeze(draft, _credit(known, command), command)
         case Unfreeze():
-            return care.unfreeze(draft, known.credit if named else None, command)
+            return care.unfreeze(draft, _credit(known, command), command)
         case Adjust():
             return care.adjust(draft, command)
         case Close():
             return care.close(draft, command)
         case _:
             assert_never(command)
+
+
+def _credit(known: Known, command: Freeze | Unfreeze) -> Credit | None:
+    return known.credit if command.credit_id is not None else None

@@ -24,15 +24,33 @@ from wallet_service.ledger.model import (
 )
 
 
-def refusal_to_receive(draft: Draft, amount: int, lots: lot.Lots, into: lot.Lots) -> Refusal | None:
+def refusal_to_receive(draft: Draft, amount: int, lots: lot.Lots) -> Refusal | None:
     """Return why a wallet cannot take in more value."""
     if draft.state is WalletState.CLOSED:
         return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
-    if len(into) + len(lots) > LOTS_MAX and len(lot.put(into, lots)) > LOTS_MAX:
+    if _too_many(draft, lots):
         return Refusal(reason=Reason.TOO_MANY_LOTS, field="wallet")
     if draft.pending + draft.available + draft.reserved + draft.frozen + amount > BALANCE_MAX:
         return Refusal(reason=Reason.AMOUNT_OUT_OF_RANGE, field="amount_minor")
     return None
+
+
+def _too_many(draft: Draft, lots: lot.Lots) -> bool:
+    """Whether the wallet would have too many lots.
+
+    Counted over the whole wallet: what comes in pending, or is held or set aside, becomes available later without
+    being asked, so the bound must be kept where value comes in.
+    """
+    piles = [
+        draft.pending_lots,
+        draft.available_lots,
+        draft.frozen_lots,
+        *(hold.lots for hold in draft.holds),
+        lots,
+    ]
+    if sum(len(pile) for pile in piles) <= LOTS_MAX:
+        return False
+    return len({part.expires_at for pile in piles for part in pile}) > LOTS_MAX
 
 
 def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | Refusal, Credit | None]:
@@ -40,13 +58,12 @@ def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | R
     first = known.credit
     if first is not None:
         same = first.amount == command.amount and first.expires_at == command.expires_at
-        same = same and first.reference == command.reference
+        same = same and first.reference == command.reference and first.granted_pending is command.pending
         if not same:
             return Refusal(reason=Reason.ID_REUSED, field="credit_id"), None
         return CreditOutcome(credit=first, balance=first.opened, replayed=True), None
     lots = (Lot(command.expires_at, command.amount),)
-    into = draft.pending_lots if command.pending else draft.available_lots
-    refusal = refusal_to_receive(draft, command.amount, lots, into)
+    refusal = refusal_to_receive(draft, command.amount, lots)
     if refusal is None and command.expires_at <= draft.now:
         refusal = Refusal(reason=Reason.EXPIRY_IN_THE_PAST, field="expires_at")
     if refusal is not None:
@@ -59,7 +76,7 @@ def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | R
     credit = Credit(
         credit_id=command.credit_id, amount=command.amount, pending=command.amount if command.pending else 0,
         frozen=0, frozen_from_pending=0, clawed_back=0, expires_at=command.expires_at, reference=command.reference,
-        created_at=draft.now, opened=draft.balance(),
+        created_at=draft.now, opened=draft.balance(), granted_pending=command.pending,
     )  # fmt: skip
     return CreditOutcome(credit=credit, balance=credit.opened), credit
 
@@ -93,6 +110,8 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
             reason=Reason.ABOVE_CREDIT, field="amount_minor", facts={"left_minor": str(credit.remaining)}
         )
     frozen = min(command.amount, credit.frozen)
+    waiting = min(frozen, credit.frozen_from_pending)
+    set_aside, left = lot.take_expiring_at(credit.frozen_lots, credit.expires_at, frozen - waiting)
     pending = min(command.amount - frozen, credit.pending)
     available = command.amount - frozen - pending
     if available and draft.available - available < draft.terms.floor_minor:
@@ -101,8 +120,8 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
         )
     detail = detail_of(command.actor, command.reason)
     sources = (
-        (Account.FROZEN, frozen, lot.take_expiring_at(draft.frozen_lots, credit.expires_at, frozen)[0]),
-        (Account.PENDING, pending, lot.take_expiring_at(draft.pending_lots, credit.expires_at, pending)[0]),
+        (Account.FROZEN, frozen, lot.put(lot.one(credit.expires_at, waiting), set_aside)),
+        (Account.PENDING, pending, lot.one(credit.expires_at, pending)),
         (Account.AVAILABLE, available, _available_lots(draft, credit, available)),
     )
     for source, amount, lots in sources:
@@ -119,7 +138,7 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
             )
     return replace(
         credit, frozen=credit.frozen - frozen, pending=credit.pending - pending,
-        frozen_from_pending=max(0, credit.frozen_from_pending - frozen),
+        frozen_from_pending=credit.frozen_from_pending - waiting, frozen_lots=left,
         clawed_back=credit.clawed_back + command.amount,
     )  # fmt: skip
 
@@ -134,15 +153,16 @@ def restore(draft: Draft, known: Known, command: Restore) -> Reservation | Refus
     if draft.state is WalletState.CLOSED:
         return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
     reservation = find(draft, known, command.reservation_id)
-    if reservation is None or reservation.state is ReservationState.REFUSED:
-        return Refusal(reason=Reason.RESERVATION_NOT_FOUND, field="reservation_id")
+    assert reservation is not None
+    if reservation.state is ReservationState.REFUSED:
+        return Refusal(reason=Reason.RESERVATION_REFUSED, field="reservation_id")
     left = lot.remove(reservation.spent, reservation.restored)
     if command.amount > lots_total(left):
         return Refusal(
             reason=Reason.ABOVE_COMMITTED, field="amount_minor", facts={"left_minor": str(lots_total(left))}
         )
     lots = lot.share(left, command.amount)
-    refusal = refusal_to_receive(draft, command.amount, lots, draft.available_lots)
+    refusal = refusal_to_receive(draft, command.amount, lots)
     if refusal is not None:
         return refusal
     draft.post(

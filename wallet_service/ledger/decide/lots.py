@@ -8,6 +8,11 @@ from wallet_service.ledger.model import Lot
 Lots = tuple[Lot, ...]
 
 
+def one(expires_at: Instant, amount: int) -> Lots:
+    """Return an amount of one expiry as lots: none if it is nothing."""
+    return (Lot(expires_at, amount),) if amount else ()
+
+
 def take(lots: Lots, amount: int) -> tuple[Lots, Lots]:
     """Split off an amount, soonest-expiring first: (taken, rest). The lots must hold that much."""
     if not amount:
@@ -60,9 +65,10 @@ def remove(lots: Lots, removed: Lots) -> Lots:
     """Subtract lots that are contained in others."""
     amounts = dict(lots)
     for expires_at, amount in removed:
-        amounts[expires_at] -= amount
-        if amounts[expires_at] < 0:
+        rest = amounts.get(expires_at, 0) - amount
+        if rest < 0:
             raise ArithmeticError("a lot holds less than is removed from it")
+        amounts[expires_at] = rest
     return tuple(Lot(expires_at, amount) for expires_at, amount in amounts.items() if amount)
 
 

@@ -255,8 +255,8 @@ class Entry(_message.Message):
 
     SEQ_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
-    FROM_FIELD_NUMBER: _builtins.int
-    TO_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     BALANCE_FIELD_NUMBER: _builtins.int
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
@@ -269,7 +269,8 @@ class Entry(_message.Message):
     HASH_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     kind: Global___EntryKind.ValueType
-    to: Global___Account.ValueType
+    source: Global___Account.ValueType
+    target: Global___Account.ValueType
     amount_minor: _builtins.int
     subject_id: _builtins.str
     """The reservation, credit or operation that caused it, and within a reservation the commit."""
@@ -295,7 +296,8 @@ class Entry(_message.Message):
         *,
         seq: _builtins.int = ...,
         kind: Global___EntryKind.ValueType = ...,
-        to: Global___Account.ValueType = ...,
+        source: Global___Account.ValueType = ...,
+        target: Global___Account.ValueType = ...,
         amount_minor: _builtins.int = ...,
         balance: Global___Balance | None = ...,
         subject_id: _builtins.str = ...,
@@ -309,7 +311,7 @@ class Entry(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "balance", b"balance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_id", b"act_id", "actor", b"actor", "amount_minor", b"amount_minor", "at", b"at", "balance", b"balance", "from", b"from", "hash", b"hash", "kind", b"kind", "lots", b"lots", "reason", b"reason", "reference", b"reference", "seq", b"seq", "subject_id", b"subject_id", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_id", b"act_id", "actor", b"actor", "amount_minor", b"amount_minor", "at", b"at", "balance", b"balance", "hash", b"hash", "kind", b"kind", "lots", b"lots", "reason", b"reason", "reference", b"reference", "seq", b"seq", "source", b"source", "subject_id", b"subject_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

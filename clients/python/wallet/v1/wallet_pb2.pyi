@@ -172,7 +172,7 @@ class ListEntriesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     OLDEST_FIRST_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
-    FROM_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most 500; 0 means 50."""
@@ -185,6 +185,10 @@ class ListEntriesRequest(_message.Message):
         """Empty: all kinds."""
 
     @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Entries at or after since, before until."""
+
+    @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
@@ -194,11 +198,12 @@ class ListEntriesRequest(_message.Message):
         page_token: _builtins.str = ...,
         oldest_first: _builtins.bool = ...,
         kinds: _abc.Iterable[_types_pb2.EntryKind.ValueType] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
         until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "until", b"until", "wallet", b"wallet"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until", "wallet", b"wallet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "kinds", b"kinds", "oldest_first", b"oldest_first", "page_size", b"page_size", "page_token", b"page_token", "until", b"until", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "oldest_first", b"oldest_first", "page_size", b"page_size", "page_token", b"page_token", "since", b"since", "until", b"until", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,7 +32,7 @@ begin
   on conflict (wallet_id, credit_id) do update
   set
     pending = excluded.pending, frozen = excluded.frozen, frozen_from_pending = excluded.frozen_from_pending,
-    clawed_back = excluded.clawed_back
+    clawed_back = excluded.clawed_back, document = excluded.document
   where c.amount = excluded.amount and c.clawed_back <= excluded.clawed_back;
 
   insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)

@@ -19,7 +19,7 @@ begin
   insert into ledger.wallet (wallet_id, program_id, customer_ref, head, document)
   values (
     p_wallet_id, p_program_id, p_customer_ref, p_head,
-    format('[[],[],[],0,253402300799000000,%s,%s,[]]', v_now, v_now)::json
+    format('[[],[],[],[],253402300799000000,%s,%s,[]]', v_now, v_now)::json
   )
   on conflict (wallet_id) do nothing;
   return found;

@@ -1,0 +1,1 @@
+"""Paying with a wallet: quote, reserve, commit, release."""

@@ -1,0 +1,243 @@
+"""CheckoutService: messages in, use cases, messages out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from wallet.v1 import checkout_pb2, types_pb2
+
+from wallet_service.checkout.model import LimitKind, Quote
+from wallet_service.checkout.service import Checkout, ReserveWish
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
+from wallet_service.kernel.ids import CommitId, ReservationId, WalletId, canonical_uuid
+from wallet_service.kernel.signing import KeyRing
+from wallet_service.ledger.commands import Commit, Release, ReservationOutcome
+from wallet_service.ledger.model import Order, Reservation, ReservationState
+from wallet_service.ledger.paging import PageTokens
+from wallet_service.ledger.service import Ledger
+from wallet_service.ledger.wire import (
+    answered,
+    balance_message,
+    lot_message,
+    plain,
+    reservation_message,
+    timestamp,
+    wallet_id_from,
+)
+from wallet_service.transport.call import Call
+from wallet_service.transport.validation import first_violation
+
+PAGE_DEFAULT: Final = 50
+
+
+class CheckoutRpc:
+    """Paying with a wallet."""
+
+    def __init__(self, checkout: Checkout, ledger: Ledger, keys: KeyRing) -> None:
+        self._checkout = checkout
+        self._ledger = ledger
+        self._pages = PageTokens(keys)
+
+    async def quote(self, request: checkout_pb2.QuoteRequest, call: Call) -> checkout_pb2.QuoteResponse:
+        """Say how much of an order the wallet may pay."""
+        wallet_id = wallet_id_from(request.wallet, call)
+        wish = request.amount_minor if request.WhichOneof("wish") == "amount_minor" else None
+        order = _order(request.order)
+        quote = answered(
+            await self._checkout.quote(wallet_id, order, wish, request.min_version, call.deadline)
+        )
+        return _quote_message(quote)
+
+    async def reserve(self, request: checkout_pb2.ReserveRequest, call: Call) -> checkout_pb2.ReserveResponse:
+        """Hold value for one order."""
+        outcome = answered(await self._checkout.reserve(_wish(request, call), call.deadline))
+        return _reserve_response(outcome, wallet_id_from(request.wallet, call))
+
+    async def commit(self, request: checkout_pb2.CommitRequest, call: Call) -> checkout_pb2.CommitResponse:
+        """Spend held value."""
+        command = _commit(request, call)
+        outcome = answered(await self._checkout.commit(command, call.deadline))
+        return _commit_response(outcome, command.wallet_id)
+
+    async def release(self, request: checkout_pb2.ReleaseRequest, call: Call) -> checkout_pb2.ReleaseResponse:
+        """Give held value back."""
+        command = _release(request, call)
+        outcome = answered(await self._checkout.release(command, call.deadline))
+        return _release_response(outcome, command.wallet_id)
+
+    async def extend_reservation(
+        self, request: checkout_pb2.ExtendReservationRequest, call: Call
+    ) -> checkout_pb2.ExtendReservationResponse:
+        """Hold longer."""
+        wallet_id = wallet_id_from(request.wallet, call)
+        outcome = answered(
+            await self._checkout.extend(
+                wallet_id, _reservation_id(request.reservation_id), canonical_uuid(request.extension_id),
+                request.ttl_seconds, call.deadline,
+            )
+        )  # fmt: skip
+        return checkout_pb2.ExtendReservationResponse(
+            reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
+            replayed=outcome.replayed,
+        )  # fmt: skip
+
+    async def get_reservation(
+        self, request: checkout_pb2.GetReservationRequest, call: Call
+    ) -> checkout_pb2.GetReservationResponse:
+        """Answer a reservation, open or ended."""
+        wallet_id = wallet_id_from(request.wallet, call)
+        reservation_id = _reservation_id(request.reservation_id)
+        reservation = answered(await self._ledger.reservation(wallet_id, reservation_id, call.deadline))
+        return checkout_pb2.GetReservationResponse(reservation=reservation_message(wallet_id, reservation))
+
+    async def list_reservations(
+        self, request: checkout_pb2.ListReservationsRequest, call: Call
+    ) -> checkout_pb2.ListReservationsResponse:
+        """Answer a page: open reservations first, then ended ones, the latest to end first."""
+        wallet_id = wallet_id_from(request.wallet, call)
+        states = frozenset(ReservationState(state) for state in request.states if state)
+        shape = f"{wallet_id}|{sorted(states)}"
+        position = self._pages.open("reservations", shape, request.page_token)
+        size = request.page_size or PAGE_DEFAULT
+        view = answered(await self._ledger.recorded(wallet_id, 0, call.deadline))
+        page: list[Reservation] = []
+        if position is None and (not states or ReservationState.HELD in states):
+            page = sorted(view.wallet.holds, key=lambda hold: hold.created_at, reverse=True)
+        # All open ones fit on the first page, however small: a program bounds how many there can be.
+        before = _position(position)
+        ended_states = states - {ReservationState.HELD}
+        ended: list[Reservation] = []
+        if not states or ended_states:
+            ended = await self._ledger.ended_reservations(
+                wallet_id, before, size + 1, ended_states, call.deadline
+            )
+        more = len(ended) > size
+        page += ended[:size]
+        token = self._pages.seal("reservations", shape, _position_text(page[-1])) if more else ""
+        return checkout_pb2.ListReservationsResponse(
+            reservations=[reservation_message(wallet_id, reservation) for reservation in page],
+            next_page_token=token,
+        )
+
+    async def execute(self, request: checkout_pb2.ExecuteRequest, call: Call) -> checkout_pb2.ExecuteResponse:
+        """Run independent operations; one that is malformed or refused leaves the others untouched."""
+        outcomes = await asyncio.gather(
+            *[self._one(operation, index, call) for index, operation in enumerate(request.operations)]
+        )
+        return checkout_pb2.ExecuteResponse(outcomes=outcomes)
+
+    async def _one(
+        self, operation: checkout_pb2.Operation, index: int, call: Call
+    ) -> checkout_pb2.OperationOutcome:
+        refusal = first_violation(operation, f"operations[{index}]")
+        if refusal is not None:
+            return _refused(refusal)
+        try:
+            match operation.WhichOneof("operation"):
+                case "reserve":
+                    return checkout_pb2.OperationOutcome(reserve=await self.reserve(operation.reserve, call))
+                case "commit":
+                    return checkout_pb2.OperationOutcome(commit=await self.commit(operation.commit, call))
+                case _:
+                    return checkout_pb2.OperationOutcome(release=await self.release(operation.release, call))
+        except RefusedError as refused:
+            return _refused(refused.refusal)
+
+
+def _refused(refusal: Refusal) -> checkout_pb2.OperationOutcome:
+    return checkout_pb2.OperationOutcome(
+        refusal=checkout_pb2.OperationRefusal(
+            code=refusal.reason.status.value,
+            reason=refusal.reason.name,
+            field=refusal.field,
+            message=refusal.message,
+        )
+    )
+
+
+def _order(message: types_pb2.Order) -> Order:
+    return Order(
+        order_ref=plain(message.order_ref, "order.order_ref"),
+        total_minor=message.total_minor,
+        currency=message.currency,
+    )
+
+
+def _reservation_id(text: str) -> ReservationId:
+    return ReservationId(canonical_uuid(text))
+
+
+def _wish(request: checkout_pb2.ReserveRequest, call: Call) -> ReserveWish:
+    return ReserveWish(
+        wallet_id=wallet_id_from(request.wallet, call), reservation_id=_reservation_id(request.reservation_id),
+        amount=request.amount_minor, order=_order(request.order), fingerprint=request.device.fingerprint,
+        ttl_seconds=request.ttl_seconds if request.HasField("ttl_seconds") else None, quote_token=request.quote_token,
+        expected_version=request.expected_version if request.HasField("expected_version") else None,
+    )  # fmt: skip
+
+
+def _commit(request: checkout_pb2.CommitRequest, call: Call) -> Commit:
+    return Commit(
+        wallet_id=wallet_id_from(request.wallet, call), reservation_id=_reservation_id(request.reservation_id),
+        commit_id=CommitId(canonical_uuid(request.commit_id)),
+        amount=request.amount_minor if request.HasField("amount_minor") else None,
+        final=request.final if request.HasField("final") else True,
+    )  # fmt: skip
+
+
+def _release(request: checkout_pb2.ReleaseRequest, call: Call) -> Release:
+    return Release(
+        wallet_id=wallet_id_from(request.wallet, call), reservation_id=_reservation_id(request.reservation_id)
+    )
+
+
+def _reserve_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.ReserveResponse:
+    return checkout_pb2.ReserveResponse(
+        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
+        replayed=outcome.replayed,
+    )  # fmt: skip
+
+
+def _commit_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.CommitResponse:
+    return checkout_pb2.CommitResponse(
+        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
+        replayed=outcome.replayed,
+    )  # fmt: skip
+
+
+def _release_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.ReleaseResponse:
+    return checkout_pb2.ReleaseResponse(
+        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
+        replayed=outcome.replayed,
+    )  # fmt: skip
+
+
+def _quote_message(quote: Quote) -> checkout_pb2.QuoteResponse:
+    offer = quote.offer
+    return checkout_pb2.QuoteResponse(
+        redeemable_minor=offer.redeemable, redeemable_value_minor=offer.redeemable_value_minor,
+        amount_minor=offer.amount, value_minor=offer.value_minor, left_to_pay_minor=offer.left_to_pay_minor,
+        limits=[_limit(limit.kind, limit.bound_minor) for limit in offer.limits],
+        expiring=None if quote.expiring is None else lot_message(quote.expiring),
+        balance=balance_message(quote.balance), quote_token=quote.token,
+        expires_at=None if quote.expires_at is None else timestamp(quote.expires_at), wallet_id=quote.wallet_id,
+    )  # fmt: skip
+
+
+def _limit(kind: LimitKind, bound_minor: int) -> checkout_pb2.Limit:
+    return checkout_pb2.Limit(kind=int(kind), bound_minor=bound_minor)  # type: ignore[arg-type]
+
+
+def _position(text: str | None) -> tuple[Instant, ReservationId] | None:
+    if text is None:
+        return None
+    closed_at, _, reservation_id = text.partition(",")
+    return Instant(int(closed_at)), ReservationId(reservation_id)
+
+
+def _position_text(reservation: Reservation) -> str:
+    if reservation.closed_at is None:
+        raise refuse(Reason.INTERNAL)
+    return f"{reservation.closed_at},{reservation.reservation_id}"

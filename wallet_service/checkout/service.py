@@ -1,0 +1,143 @@
+"""Gather, decide, record: the use cases of a checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from wallet_service.checkout import policy, quotes
+from wallet_service.checkout.model import Quote, QuoteContent
+from wallet_service.kernel.clock import NEVER, Instant, after
+from wallet_service.kernel.errors import Refusal
+from wallet_service.kernel.ids import ReservationId, WalletId
+from wallet_service.kernel.signing import KeyRing, keyed_hash
+from wallet_service.ledger import commands
+from wallet_service.ledger.commands import ReservationOutcome
+from wallet_service.ledger.model import Order
+from wallet_service.ledger.program import Program
+from wallet_service.ledger.service import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveWish:
+    """A reservation as the caller asked for it."""
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    amount: int
+    order: Order
+    fingerprint: str
+    ttl_seconds: int | None
+    quote_token: str
+    expected_version: int | None
+
+
+class Checkout:
+    """One per process. Deadlines are moments of `time.monotonic()`."""
+
+    def __init__(self, ledger: Ledger, quote_keys: KeyRing, device_key: bytes) -> None:
+        self._ledger = ledger
+        self._quote_keys = quote_keys
+        self._device_key = device_key
+
+    async def quote(
+        self, wallet_id: WalletId, order: Order, wish: int | None, min_version: int, deadline: float
+    ) -> Quote | Refusal:
+        """Say how much of the order the wallet may pay. Writes nothing; may answer from the cache and says its version."""
+        view = await self._ledger.view(wallet_id, min_version, deadline)
+        if isinstance(view, Refusal):
+            return view
+        if order.currency != view.program.currency:
+            return policy.currency_mismatch(view.program)
+        offer = policy.offer(view.wallet, order, wish, view.program)
+        token, expires_at = "", None
+        if offer.amount:
+            expires_at = after(view.now, view.program.redemption.quote_ttl_seconds)
+            content = QuoteContent(
+                wallet_id=wallet_id,
+                order=order,
+                amount=offer.amount,
+                value_minor=offer.value_minor,
+                expires_at=expires_at,
+            )
+            token = quotes.seal(content, self._quote_keys)
+        lots = view.wallet.available_lots
+        expiring = lots[0] if lots and lots[0].expires_at < NEVER else None
+        return Quote(
+            wallet_id=wallet_id, offer=offer, balance=view.wallet.balance, expiring=expiring, token=token,
+            expires_at=expires_at,
+        )  # fmt: skip
+
+    async def reserve(self, wish: ReserveWish, deadline: float) -> ReservationOutcome | Refusal:
+        """Hold value for an order: under its quote, or held to the same policy.
+
+        What speaks against it goes to the ledger with the command: a repeated id must find its first outcome even if
+        its quote has expired since, and a refusal is remembered there.
+        """
+        command = commands.Deferred(
+            wallet_id=wish.wallet_id,
+            reservation_id=wish.reservation_id,
+            build=partial(self._reserve_command, wish),
+        )
+        return _reservation(await self._ledger.submit(command, deadline))
+
+    def _reserve_command(self, wish: ReserveWish, program: Program) -> commands.Reserve:
+        ttl_seconds = wish.ttl_seconds or program.redemption.reservation_ttl_seconds
+        quote_expires_at, refusal = self._judge(wish, program, ttl_seconds)
+        return commands.Reserve(
+            wallet_id=wish.wallet_id, reservation_id=wish.reservation_id, amount=wish.amount,
+            value_minor=policy.value_for(wish.amount, wish.order, program), order=wish.order,
+            device=keyed_hash(self._device_key, wish.fingerprint), ttl_seconds=ttl_seconds, asked_ttl_seconds=wish.ttl_seconds,
+            expected_version=wish.expected_version, quote_expires_at=quote_expires_at, refusal=refusal,
+        )  # fmt: skip
+
+    def _judge(self, wish: ReserveWish, program: Program, ttl_seconds: int) -> tuple[Instant, Refusal | None]:
+        """Return when the quote expires, and the first reason (by precedence) not to reserve."""
+        refusals = [policy.refusal_of_ttl(ttl_seconds, program)]
+        expires_at = NEVER
+        honoured = False
+        if wish.quote_token:
+            content = quotes.open_token(wish.quote_token, self._quote_keys)
+            if isinstance(content, Refusal):
+                refusals.append(content)
+            else:
+                expires_at = content.expires_at
+                refusals.append(quotes.refusal_to_use(content, wish.wallet_id, wish.order, wish.amount))
+                # A signed offer stands as it was made, whatever the policy has become since.
+                honoured = wish.amount == content.amount
+        if not honoured:
+            refusals.append(policy.refusal_to_redeem(wish.amount, wish.order, program))
+        first = min((r for r in refusals if r is not None), key=lambda r: r.reason.number, default=None)
+        return expires_at, first
+
+    async def commit(self, command: commands.Commit, deadline: float) -> ReservationOutcome | Refusal:
+        """Spend held value."""
+        return _reservation(await self._ledger.submit(command, deadline))
+
+    async def release(self, command: commands.Release, deadline: float) -> ReservationOutcome | Refusal:
+        """Give held value back."""
+        return _reservation(await self._ledger.submit(command, deadline))
+
+    async def extend(
+        self,
+        wallet_id: WalletId,
+        reservation_id: ReservationId,
+        extension_id: str,
+        ttl_seconds: int,
+        deadline: float,
+    ) -> ReservationOutcome | Refusal:
+        """Hold longer, up to the program's longest time from the beginning."""
+
+        def build(program: Program) -> commands.Extend:
+            return commands.Extend(
+                wallet_id=wallet_id, reservation_id=reservation_id, extension_id=extension_id, ttl_seconds=ttl_seconds,
+                lifetime_seconds_max=program.redemption.reservation_ttl_seconds_max,
+            )  # fmt: skip
+
+        command = commands.Deferred(wallet_id=wallet_id, reservation_id=reservation_id, build=build)
+        return _reservation(await self._ledger.submit(command, deadline))
+
+
+def _reservation(outcome: commands.Outcome) -> ReservationOutcome | Refusal:
+    assert isinstance(outcome, ReservationOutcome | Refusal)
+    return outcome
