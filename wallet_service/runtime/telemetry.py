@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.errors import StartError
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.trace import Tracer
+
+    from wallet_service.runtime.cache import Cache
 
 _log = logging.getLogger(__name__)
 
