@@ -5,7 +5,7 @@ import pytest
 from fake_service import No
 from wallet.v1.checkout_pb2 import OperationRefusal
 from wallet.v1.reason_pb2 import Reason
-from wallet_client import OutcomeUnknown, Refused, Retries, errors
+from wallet_client import AsyncWalletClient, OutcomeUnknown, Refused, Retries, errors
 from wallet_client.errors import Answer, class_of
 from wallet_client.status import refused_in_batch
 
@@ -37,10 +37,11 @@ def test_every_reason_of_the_api_has_a_class_of_its_own(reason):
         (No(code=grpc.StatusCode.FAILED_PRECONDITION, reason="X", domain="other"), errors.TurnedAway),
     ],
 )
-async def test_a_definite_no_and_an_unknown_outcome_are_told_apart(client, service, no, kind):
-    service.plan("GetWallet", *[no] * 30)
-    with pytest.raises(kind) as caught:
-        await client.wallet.get(CUSTOMER, timeout_seconds=0.2)
+async def test_a_definite_no_and_an_unknown_outcome_are_told_apart(target, service, no, kind):
+    service.plan("GetWallet", no)
+    async with AsyncWalletClient(target, token="t", retries=Retries(attempts_max=1)) as client:
+        with pytest.raises(kind) as caught:
+            await client.wallet.get(CUSTOMER)
     assert issubclass(kind, Refused) or isinstance(caught.value, OutcomeUnknown)
 
 

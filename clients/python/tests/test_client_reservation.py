@@ -4,13 +4,15 @@
 # ruff: noqa: PT012
 
 import asyncio
+import contextlib
 
 import grpc
 import pytest
 from fake_service import NOT_THERE, POOR, No
-from wallet_client import AsyncWalletClient, OutcomeUnknown, errors, new_id
+from wallet_client import AsyncWalletClient, OutcomeUnknown, Retries, errors, new_id
 
 CUSTOMER = ("demo", "anna")
+QUICK = Retries(attempts_max=3, pause_seconds=0.001)
 
 
 class CardDeclinedError(Exception):
@@ -20,7 +22,7 @@ class CardDeclinedError(Exception):
 @pytest.fixture
 async def client(target):
     # Alone, so that faults can be planned for one method.
-    async with AsyncWalletClient(target, token="t", gather=False, default_timeout_seconds=0.5) as made:
+    async with AsyncWalletClient(target, token="t", gather=False, retries=QUICK) as made:
         yield made
 
 
@@ -162,3 +164,12 @@ async def test_an_id_that_the_caller_made_is_not_given_back_for_it(client, servi
             pytest.fail("entered")
     await asyncio.sleep(0.05)
     assert not service.requests["Release"]
+
+
+async def test_a_doubt_that_the_block_swallowed_is_not_followed_by_a_commit_in_full(client, service, order):
+    service.plan("Commit", *[NOT_THERE] * 50)
+    async with client.reservation(CUSTOMER, 500, order) as hold:
+        with contextlib.suppress(OutcomeUnknown):
+            await hold.commit(amount_minor=100)
+        service.faults.clear()
+    assert {request.amount_minor for request in service.requests["Commit"]} == {100}

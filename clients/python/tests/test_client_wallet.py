@@ -118,7 +118,7 @@ async def test_a_watch_with_a_timeout_ends_in_time(client, service):
     begun = asyncio.get_running_loop().time()
     with pytest.raises(errors.WalletError):
         await collect(client.wallet.watch(CUSTOMER, timeout_seconds=0.1), 1)
-    assert asyncio.get_running_loop().time() - begun < 0.3
+    assert asyncio.get_running_loop().time() - begun < 1.0
 
 
 async def test_programs_are_put_read_and_listed(client, service):

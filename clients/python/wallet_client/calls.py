@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 import grpc
 from wallet.v1.checkout_pb2 import ExecuteResponse
 
-from wallet_client.errors import Answer, TurnedAway, WalletError
+from wallet_client.errors import Answer, TurnedAway, Unclear, WalletError
 from wallet_client.gather import Act, Gatherer, Kind, NotGatheredError, Reply
 from wallet_client.lines import Line, Lines
 from wallet_client.retry import Retries, repeated
@@ -98,6 +98,9 @@ class Calls:
                 yield response
         except grpc.aio.AioRpcError as error:
             raise refused_call(error) from error
+        except asyncio.CancelledError:
+            self._unless_closed_under_way()
+            raise
         finally:
             call.cancel()
             line.in_flight -= 1
@@ -123,14 +126,25 @@ class Calls:
     async def _once(
         self, method: Method[Request, Response], request: Request, timeout_seconds: float
     ) -> Response:
+        self._check_open()
         line = self._lines.pick()
         line.in_flight += 1
         try:
             return await method(line)(request, timeout=timeout_seconds, metadata=self._lines.metadata())
         except grpc.aio.AioRpcError as error:
             raise refused_call(error) from error
+        except asyncio.CancelledError:
+            self._unless_closed_under_way()
+            raise
         finally:
             line.in_flight -= 1
+
+    def _unless_closed_under_way(self) -> None:
+        """Raise if it was the line that was cancelled, by closing this client, and not the task that waits on it."""
+        task = asyncio.current_task()
+        if self._closed and task is not None and not task.cancelling():
+            message = "The client was closed before an answer came."
+            raise Unclear(Answer(status=grpc.StatusCode.CANCELLED, message=message))
 
     async def _execute(self, batch: bytes, timeout_seconds: float) -> ExecuteResponse:
         return await self._once(_execute_of, batch, timeout_seconds)

@@ -71,9 +71,9 @@ class AsyncWalletClient:
         """Reserve for the length of a block; commit in full at its end, or release when it raises.
 
         What the block did itself stands: after a commit or release of its own nothing is added, except that what a
-        partial commit left is released when the block raises. A commit of which the outcome is not known is never
-        followed by a release: the value was meant to be spent, and the same commit asked for again tells. A release
-        that fails is noted on the exception of the block and does not hide it: the hold ends by itself.
+        partial commit left is released when the block raises. A commit of which the outcome is not known is followed
+        by nothing: the value was meant to be spent, and the same commit asked for again tells. A release that fails is
+        noted on the exception of the block and does not hide it: the hold ends by itself.
         """
         made_here = reservation_id is None
         reservation_id = reservation_id or new_id()
@@ -101,7 +101,7 @@ class AsyncWalletClient:
                 # Shielded: a second cancellation ends the wait, not the release.
                 await asyncio.shield(self._give_back(wallet, reservation_id, error))
             raise
-        if hold.held and not hold.committed:
+        if hold.held and not hold.committed and not hold.in_doubt:
             await hold.commit(timeout_seconds=timeout_seconds)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, Generic, TypeVar, cast
 
 import grpc
@@ -162,7 +163,7 @@ class Gatherer:
             if batch:
                 task = self._loop.create_task(self._carry(batch))
                 self._on_wire.add(task)
-                task.add_done_callback(self._landed)
+                task.add_done_callback(partial(self._landed, batch))
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -174,12 +175,19 @@ class Gatherer:
                 batch.append(waiting)
         return batch
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _landed(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
+        """Leave nobody waiting, whatever ended the batch. Runs after those just answered have made their next call."""
         self._on_wire.discard(task)
+        cause = None if task.cancelled() else task.exception()
+        for waiting in batch:
+            if not waiting.future.done():
+                error = Unclear(_local("", "The batch ended without this outcome."))
+                error.__cause__ = cause
+                _fail(waiting, error)
         self._wake()
 
     async def _carry(self, batch: list[_Waiting]) -> None:
-        """Send one batch and give each caller its own end, whatever happens."""
+        """Send one batch and give each caller its own end."""
         try:
             timeout = max(waiting.deadline for waiting in batch) - self._clock()
             response = await self._send(b"".join([waiting.frame for waiting in batch]), timeout)
@@ -189,10 +197,6 @@ class Gatherer:
             # Execute needs the scopes of all its operations: a token with fewer makes its calls alone from now on.
             self._allowed = not isinstance(error, ScopeMissing)
             _deliver_failure(batch, error)
-        finally:
-            for waiting in batch:
-                if not waiting.future.done():
-                    _fail(waiting, Unclear(_local("", "The batch ended without this outcome.")))
 
 
 def _deliver(batch: list[_Waiting], outcomes: Iterable[OperationOutcome]) -> None:
