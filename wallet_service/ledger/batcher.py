@@ -77,6 +77,15 @@ class Limits:
     statement_seconds: float = 5.0
 
 
+@dataclass(slots=True)
+class Counts:
+    """What has happened since the start; read by telemetry."""
+
+    commands: int = 0
+    batches: int = 0
+    races_lost: int = 0
+
+
 class Batcher:
     """The one way to change a wallet.
 
@@ -103,6 +112,7 @@ class Batcher:
         self._busy: set[WalletId] = set()
         self._drains: set[asyncio.Task[None]] = set()
         self._size = 0
+        self.counts = Counts()
 
     @property
     def waiting(self) -> int:
@@ -232,6 +242,9 @@ class Batcher:
                 decided = await self._load_decide_append(session, todo)
         else:
             decided = await self._load_decide_append(session, todo)
+        self.counts.batches += 1
+        self.counts.commands += len(todo)
+        self.counts.races_lost += len(decided.lost)
         again: list[Waiting] = []
         for waiting, outcome in decided.outcomes:
             if waiting.command.wallet_id in decided.lost:
@@ -264,21 +277,31 @@ class Batcher:
         written = store.Written()
         decisions: list[tuple[Waiting, Outcome]] = []
         for waiting in todo:
-            command = waiting.command
-            wallet = loaded.wallets.get(command.wallet_id)
+            wallet = loaded.wallets.get(waiting.command.wallet_id)
             if wallet is None:
                 decisions.append((waiting, Refusal(reason=Reason.WALLET_NOT_FOUND, field="wallet")))
                 continue
-            now = loaded.clocks.get(command.wallet_id, loaded.now)
-            terms = self._terms_of(wallet)
-            if isinstance(command, Deferred):
-                assert self._program_of is not None
-                command = command.build(self._program_of(wallet))
-            decision = decide(wallet, command, now, terms, _known(loaded, command))
+            try:
+                decision, terms = self._decide(loaded, wallet, waiting.command)
+            except Exception:  # noqa: BLE001 - a worker's loop: one command nobody foresaw must not take the batch along
+                _log.exception("a command could not be decided")
+                decisions.append((waiting, Refusal(reason=Reason.INTERNAL)))
+                continue
             _remember(loaded, decision)
             written.add(wallet, decision, terms)
             decisions.append((waiting, _as_first(waiting, decision.outcome)))
         return written, decisions
+
+    def _decide(
+        self, loaded: store.Loaded, wallet: Wallet, asked: Command | Deferred
+    ) -> tuple[Decision, Terms]:
+        command = asked
+        if isinstance(command, Deferred):
+            assert self._program_of is not None
+            command = command.build(self._program_of(wallet))
+        now = loaded.clocks.get(wallet.wallet_id, loaded.now)
+        terms = self._terms_of(wallet)
+        return decide(wallet, command, now, terms, _known(loaded, command)), terms
 
 
 def _lost(waiting: Waiting, reason: Reason) -> Refusal:

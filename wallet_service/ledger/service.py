@@ -49,7 +49,12 @@ class Ledger:
         self.clock = DatabaseClock()
         self._sessions = [db.open_session(f"ledger-{n}") for n in range(limits.in_flight_max)]
         self.batcher = Batcher(
-            self._sessions, self.programs.terms_of, self._changed, limits, self.programs.ensure
+            self._sessions,
+            self.programs.terms_of,
+            self._changed,
+            limits,
+            self.programs.ensure,
+            self.programs.program_of,
         )
 
     async def close(self) -> None:

@@ -1,0 +1,199 @@
+"""The composition root: settings in, running parts out. Decides nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
+
+from wallet_service.admin.rpc import AdminRpc
+from wallet_service.checkout.rpc import CheckoutRpc
+from wallet_service.checkout.service import Checkout
+from wallet_service.kernel.signing import KeyRing
+from wallet_service.ledger.batcher import Limits
+from wallet_service.ledger.rpc import WalletRpc
+from wallet_service.ledger.service import Ledger
+from wallet_service.ledger.telemetry import watch_ledger
+from wallet_service.ledger.worker import Sweeper
+from wallet_service.runtime.cache import Cache
+from wallet_service.runtime.config import Settings
+from wallet_service.runtime.database import Database, DatabaseOptions
+from wallet_service.runtime.keys import load_secret, load_signing_keys
+from wallet_service.runtime.lifecycle import Lifecycle
+from wallet_service.runtime.telemetry import Telemetry, start_telemetry
+from wallet_service.transport.address import Binding
+from wallet_service.transport.auth import Authenticator, TokenPolicy
+from wallet_service.transport.door import DoorLimits
+from wallet_service.transport.gate import GateLimits
+from wallet_service.transport.keys import KeyRing as TokenKeys
+from wallet_service.transport.server import ConnectionLimits, GrpcServer, Hosted, ServerLimits
+from wallet_service.transport.telemetry import DoorTelemetry
+from wallet_service.transport.tls import TlsFiles
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Addresses:
+    """Where the database and the cache are; not printable, for they may hold passwords."""
+
+    database_url: str
+    redis_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What every process of the service has: the ledger, its telemetry, the keys that sign."""
+
+    ledger: Ledger
+    keys: KeyRing
+    telemetry: Telemetry
+
+
+def development_secret(settings: Settings) -> bytes | None:
+    """Return the secret of development tokens; made under the data folder when nothing else verifies tokens."""
+    if settings.auth_hs256_secret_file is not None:
+        return load_secret(settings.auth_hs256_secret_file)
+    if settings.auth_jwks_file is not None:
+        return None
+    return load_secret(settings.keys_dir / "development-token.secret", create=True)
+
+
+async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
+    """Connect to the database and the cache and start the ledger with its background loops."""
+    telemetry = start_telemetry(settings, worker=worker)
+    life.on_stop("telemetry", telemetry.close)
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await life.enter(
+        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
+    )
+    cache = Cache.from_settings(settings, addresses.redis_url)
+    life.on_stop("cache", cache.close)
+    telemetry.watch_cache(cache)
+    telemetry.watch_loops(lambda: life.restarts)
+    limits = Limits(
+        batch_max=settings.batch_max, in_flight_max=settings.batches_in_flight, queue_max=settings.queue_max,
+        statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
+    )  # fmt: skip
+    ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
+    watch_ledger(telemetry.meter, ledger)
+    await ledger.programs.refresh()
+    life.on_stop("ledger", ledger.close)
+    life.keep("programs", ledger.programs.run)
+    life.keep("snapshots", ledger.snapshots.run)
+    life.keep("watch", ledger.watchers.run)
+    signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
+    return Core(ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry)
+
+
+async def start_server(
+    settings: Settings, core: Core, life: Lifecycle, *, port: int | None = None, shared: bool = False
+) -> str:
+    """Open the door; returns HOST:PORT. It drains before anything that it needs is stopped."""
+    device_key = load_secret(
+        settings.device_key_file or settings.keys_dir / "device.secret",
+        create=settings.device_key_file is None,
+    )
+    checkout = Checkout(core.ledger, core.keys, device_key)
+    server = GrpcServer(
+        hosted=[
+            Hosted(
+                service=checkout_pb2.DESCRIPTOR.services_by_name["CheckoutService"],
+                room=CheckoutRpc(checkout, core.ledger, core.keys),
+            ),
+            Hosted(
+                service=wallet_pb2.DESCRIPTOR.services_by_name["WalletService"], room=WalletRpc(core.ledger, core.keys)
+            ),
+            Hosted(
+                service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"], room=AdminRpc(core.ledger, core.keys)
+            ),
+        ],
+        authenticator=_authenticator(settings),
+        binding=Binding(
+            host=settings.grpc_host, port=settings.grpc_port if port is None else port, tls=_tls(settings),
+            insecure_bind=settings.insecure_bind, shared=shared,
+        ),
+        limits=_limits(settings),
+        telemetry=DoorTelemetry(core.telemetry.meter, core.telemetry.tracer),
+    )  # fmt: skip
+
+    async def drain() -> None:
+        await server.drain(settings.drain_seconds)
+
+    address = await server.start()
+    life.on_stop("server", drain)
+    return address
+
+
+def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
+    """Keep overdue holds and expired lots swept."""
+    life.keep("sweeper", Sweeper(core.ledger, settings.sweep_interval_ms / 1_000).run)
+
+
+async def serve(
+    settings: Settings, addresses: Addresses, *, sweep: bool, worker: int = 0, port: int | None = None,
+    shared: bool = False, ready: Callable[[str], Awaitable[None]],
+) -> int:  # fmt: skip
+    """Run one service process until it is told to stop; `ready` is called with HOST:PORT once it serves."""
+    async with Lifecycle(drain_seconds=settings.drain_seconds) as life:
+        core = await start_core(settings, addresses, life, worker=worker)
+        if sweep:
+            start_sweeper(settings, core, life)
+        address = await start_server(settings, core, life, port=port, shared=shared)
+        _log.info("serving", extra={"address": address, "worker": worker})
+        await ready(address)
+        await life.until_stopped()
+    return 0
+
+
+async def work(settings: Settings, addresses: Addresses) -> int:
+    """Run the background work alone until told to stop."""
+    async with Lifecycle(drain_seconds=settings.drain_seconds) as life:
+        core = await start_core(settings, addresses, life)
+        start_sweeper(settings, core, life)
+        _log.info("working")
+        await life.until_stopped()
+    return 0
+
+
+def _quote_keys_file(settings: Settings) -> Path:
+    return settings.quote_keys_file or settings.keys_dir / "quote-keys.json"
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    keys = TokenKeys(jwks_file=settings.auth_jwks_file, hs256_secret=development_secret(settings))
+    policy = TokenPolicy(
+        audience=settings.auth_audience,
+        issuer=settings.auth_issuer,
+        leeway_seconds=settings.auth_leeway_seconds,
+    )
+    return Authenticator(keys, policy)
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    if settings.tls_certificate_file is None or settings.tls_key_file is None:
+        return None
+    return TlsFiles(
+        certificate=settings.tls_certificate_file,
+        key=settings.tls_key_file,
+        client_ca=settings.tls_client_ca_file,
+    )
+
+
+def _limits(settings: Settings) -> ServerLimits:
+    return ServerLimits(
+        gate=GateLimits(
+            in_flight_max=settings.in_flight_max, in_flight_reserved=settings.in_flight_reserved,
+            watchers_max=settings.watchers_max,
+        ),
+        door=DoorLimits(
+            deadline_default_seconds=settings.deadline_default_ms / 1_000,
+            deadline_max_seconds=settings.deadline_max_ms / 1_000, message_bytes_max=settings.message_bytes_max,
+        ),
+        connection=ConnectionLimits(
+            metadata_bytes_max=settings.metadata_bytes_max, age_seconds_max=settings.connection_age_seconds_max
+        ),
+    )  # fmt: skip
