@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wallet_service.kernel.errors import Reason
+from wallet_service.runtime.telemetry import observed
 from wallet_service.transport.call import Call
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import CallbackOptions, Meter, Observation
+    from opentelemetry.metrics import Meter
     from opentelemetry.trace import Span, Tracer
 
 
@@ -39,10 +40,10 @@ class DoorTelemetry:
         if self._meter is None:
             return
         self._meter.create_observable_gauge(
-            "wallet.transport.calls.in_flight", callbacks=[_reader(in_flight)], unit="{call}"
+            "wallet.transport.calls.in_flight", callbacks=[observed({}, in_flight)], unit="{call}"
         )
         self._meter.create_observable_gauge(
-            "wallet.transport.watchers", callbacks=[_reader(watchers)], unit="{stream}"
+            "wallet.transport.watchers", callbacks=[observed({}, watchers)], unit="{stream}"
         )
 
     def refused(self, method: str, reason: Reason) -> None:
@@ -83,9 +84,3 @@ class DoorTelemetry:
             set_status_on_exception=False,
         ) as span:
             yield span
-
-
-def _reader(read: Callable[[], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    from opentelemetry.metrics import Observation
-
-    return lambda _options: [Observation(read())]
