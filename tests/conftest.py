@@ -24,6 +24,8 @@ import redis
 from wallet_service.runtime.embedded import TOY_POSTGRES_SETTINGS, EmbeddedPostgres, EmbeddedValkey
 from wallet_service.runtime.migrate import migrate
 
+# gRPC's fork handlers start threads in a forked child, where a user namespace can then no longer be entered.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # Taken out of the environment, so that no setting of a test is decided by the shell it runs in.
 _DATABASE_URL = os.environ.pop("DATABASE_URL", None)
 _REDIS_URL = os.environ.pop("REDIS_URL", None)
