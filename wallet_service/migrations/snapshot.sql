@@ -1,3 +1,423 @@
+CREATE SCHEMA ledger;
+
+CREATE FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) RETURNS uuid[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_lost uuid[];
+  v_wrong uuid;
+begin
+  select array_agg(n.wallet_id) filter (where w.revision is distinct from n.expected)
+  into v_lost
+  from (
+    select u.wallet_id, u.expected
+    from unnest(p_wallet_id, p_expected) as u (wallet_id, expected)
+    order by u.wallet_id
+  ) as n
+  left join lateral (
+    select x.revision from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
+  ) as w on true;
+
+  -- Entry numbers follow on without a gap, and the moves add up to the new balances.
+  select n.wallet_id into v_wrong
+  from unnest(p_wallet_id, p_pending, p_available, p_reserved, p_frozen, p_version)
+    as n (wallet_id, pending, available, reserved, frozen, version)
+  join ledger.wallet as w on w.wallet_id = n.wallet_id
+  left join (
+    select
+      e.wallet_id, count(*) as entries, min(e.seq) as first_seq,
+      sum(case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end) as pending,
+      sum(case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end) as available,
+      sum(case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end) as reserved,
+      sum(case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end) as frozen
+    from unnest(p_entry_wallet, p_seq, p_source, p_target, p_amount) as e (wallet_id, seq, source, target, amount)
+    group by e.wallet_id
+  ) as m on m.wallet_id = n.wallet_id
+  where (v_lost is null or n.wallet_id <> all (v_lost))
+    and (
+      n.version <> w.version + coalesce(m.entries, 0)
+      or m.first_seq <> w.version + 1
+      or n.pending <> w.pending + coalesce(m.pending, 0)
+      or n.available <> w.available + coalesce(m.available, 0)
+      or n.reserved <> w.reserved + coalesce(m.reserved, 0)
+      or n.frozen <> w.frozen + coalesce(m.frozen, 0)
+    )
+  limit 1;
+  if found then
+    raise exception 'the entries of wallet % do not add up to its balances', v_wrong using errcode = 'WL001';
+  end if;
+
+  update ledger.wallet as w
+  set
+    state = n.state, pending = n.pending, available = n.available, reserved = n.reserved, frozen = n.frozen,
+    floor_minor = least(n.floor, w.available, 0), version = n.version, revision = n.revision, head = n.head,
+    document = n.document::json, due_at = least(w.due_at, ledger.moment(n.due))
+  from unnest(
+    p_wallet_id, p_expected, p_revision, p_state, p_pending, p_available, p_reserved, p_frozen, p_version, p_floor,
+    p_head, p_document, p_due
+  ) as n (
+    wallet_id, expected, revision, state, pending, available, reserved, frozen, version, floor, head, document, due
+  )
+  where w.wallet_id = n.wallet_id and w.revision = n.expected;
+
+  insert into ledger.entry (
+    wallet_id, seq, kind, source, target, amount, pending_after, available_after, reserved_after, frozen_after,
+    subject_id, act_id, lots, detail, at, hash
+  )
+  select
+    e.wallet_id, e.seq, e.kind, e.source, e.target, e.amount, e.pending, e.available, e.reserved, e.frozen,
+    e.subject, e.act, e.lots::json, e.detail, ledger.moment(e.at), e.hash
+  from unnest(
+    p_entry_wallet, p_seq, p_kind, p_source, p_target, p_amount, p_pending_after, p_available_after,
+    p_reserved_after, p_frozen_after, p_subject, p_act, p_entry_lots, p_detail, p_at, p_hash
+  ) as e (
+    wallet_id, seq, kind, source, target, amount, pending, available, reserved, frozen, subject, act, lots, detail,
+    at, hash
+  )
+  where v_lost is null or e.wallet_id <> all (v_lost);
+
+  if cardinality(p_reservation) > 0 then
+    -- A row is final; only a refund adds to it.
+    insert into ledger.reservation as r (
+      wallet_id, reservation_id, state, amount, committed, restored, order_ref, created_at, closed_at, document
+    )
+    select
+      n.wallet_id, n.reservation_id, n.state, n.amount, n.committed, n.restored, n.order_ref,
+      ledger.moment(n.created), ledger.moment(n.closed), n.document::json
+    from unnest(
+      p_reservation_wallet, p_reservation, p_reservation_state, p_reservation_amount, p_committed, p_restored,
+      p_order_ref, p_created, p_closed, p_reservation_document
+    ) as n (
+      wallet_id, reservation_id, state, amount, committed, restored, order_ref, created, closed, document
+    )
+    where v_lost is null or n.wallet_id <> all (v_lost)
+    on conflict (wallet_id, reservation_id) do update
+    set restored = excluded.restored, document = excluded.document
+    where r.state = excluded.state and r.committed = excluded.committed and r.restored < excluded.restored;
+  end if;
+
+  return v_lost;
+end
+$$;
+
+CREATE FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) RETURNS uuid[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_lost uuid[];
+begin
+  v_lost := ledger.append(
+    p_wallet_id, p_expected, p_revision, p_state, p_pending, p_available, p_reserved, p_frozen, p_version, p_floor,
+    p_head, p_document, p_due, p_entry_wallet, p_seq, p_kind, p_source, p_target, p_amount, p_pending_after,
+    p_available_after, p_reserved_after, p_frozen_after, p_subject, p_act, p_entry_lots, p_detail, p_at, p_hash,
+    p_reservation_wallet, p_reservation, p_reservation_state, p_reservation_amount, p_committed, p_restored,
+    p_order_ref, p_created, p_closed, p_reservation_document
+  );
+  perform ledger.write_records(
+    v_lost, p_credit_wallet, p_credit, p_credit_amount, p_credit_pending, p_credit_frozen, p_frozen_from_pending,
+    p_clawed_back, p_reference, p_expires, p_credit_created, p_credit_document, p_operation_wallet, p_operation,
+    p_operation_kind, p_content, p_actor, p_reason, p_operation_at, p_operation_document
+  );
+  return v_lost;
+end
+$$;
+
+CREATE FUNCTION ledger.due_wallets(p_limit integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  return query
+  with early as materialized (
+    select w.wallet_id, ledger.moment((w.document ->> 4)::bigint) as due_at, p.clock
+    from (
+      select x.program_id, coalesce(x.clock_at, clock_timestamp()) as clock from ledger.program as x
+    ) as p
+    cross join lateral (
+      select y.wallet_id, y.document
+      from ledger.wallet as y
+      where y.program_id = p.program_id and y.due_at <= p.clock and y.due_at < '9999-01-01T00:00:00Z'
+      order by y.due_at
+      limit p_limit
+      for no key update skip locked
+    ) as w
+  ),
+  corrected as (
+    update ledger.wallet as w
+    set due_at = e.due_at
+    from early as e
+    where w.wallet_id = e.wallet_id and e.due_at > e.clock
+  )
+  select e.wallet_id from early as e where e.due_at <= e.clock;
+end
+$$;
+
+CREATE FUNCTION ledger.microseconds(p_moment timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((EXTRACT(epoch FROM p_moment) * (1000000)::numeric))::bigint;
+
+CREATE FUNCTION ledger.moment(p_microseconds bigint) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + ((p_microseconds)::double precision * '00:00:00.000001'::interval));
+
+CREATE FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_customer_ref text, p_head bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_now bigint;
+begin
+  select ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) into v_now
+  from ledger.program as p
+  where p.program_id = p_program_id;
+  if not found then
+    return null;
+  end if;
+  insert into ledger.wallet (wallet_id, program_id, customer_ref, head, document)
+  values (
+    p_wallet_id, p_program_id, p_customer_ref, p_head,
+    format('[[],[],[],[],253402300799000000,%s,%s,[]]', v_now, v_now)::json
+  )
+  on conflict (wallet_id) do nothing;
+  return found;
+end
+$$;
+
+CREATE FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if p_expected = 0 then
+    insert into ledger.program (
+      program_id, version, display_name, sandbox, asset, exponent, currency, rate_numerator, rate_denominator,
+      floor_minor, policy, clock_at, updated_at
+    ) values (
+      p_program_id, 1, p_display_name, p_sandbox, p_asset, p_exponent, p_currency, p_rate_numerator,
+      p_rate_denominator, p_floor_minor, p_policy::jsonb, ledger.moment(p_clock), clock_timestamp()
+    )
+    on conflict (program_id) do nothing;
+  else
+    -- What defines the program's money is not among what is set.
+    update ledger.program
+    set
+      version = p_expected + 1, display_name = p_display_name, floor_minor = p_floor_minor,
+      policy = p_policy::jsonb, clock_at = ledger.moment(p_clock), updated_at = clock_timestamp()
+    where program_id = p_program_id and version = p_expected;
+  end if;
+  if not found then
+    return false;
+  end if;
+  insert into ledger.program_history (program_id, version, document, actor, reason, at)
+  select p.program_id, p.version, to_jsonb(p), p_actor, p_reason, p.updated_at
+  from ledger.program as p
+  where p.program_id = p_program_id;
+  return true;
+end
+$$;
+
+CREATE FUNCTION ledger.seq_at(p_wallet_id uuid, p_at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_low bigint := 0;
+  v_high bigint;
+  v_middle bigint;
+begin
+  select coalesce(max(e.seq), 0) into v_high from ledger.entry as e where e.wallet_id = p_wallet_id;
+  while v_low < v_high loop
+    v_middle := (v_low + v_high + 1) / 2;
+    if exists (
+      select from ledger.entry as e where e.wallet_id = p_wallet_id and e.seq = v_middle and e.at <= p_at
+    ) then
+      v_low := v_middle;
+    else
+      v_high := v_middle - 1;
+    end if;
+  end loop;
+  return v_low;
+end
+$$;
+
+CREATE FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  insert into ledger.credit as c (
+    wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires_at,
+    created_at, document
+  )
+  select
+    n.wallet_id, n.credit_id, n.amount, n.pending, n.frozen, n.frozen_from_pending, n.clawed_back, n.reference,
+    ledger.moment(n.expires), ledger.moment(n.created), n.document::json
+  from unnest(
+    p_credit_wallet, p_credit, p_amount, p_pending, p_frozen, p_frozen_from_pending, p_clawed_back, p_reference,
+    p_expires, p_created, p_credit_document
+  ) as n (
+    wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires, created,
+    document
+  )
+  where p_lost is null or n.wallet_id <> all (p_lost)
+  on conflict (wallet_id, credit_id) do update
+  set
+    pending = excluded.pending, frozen = excluded.frozen, frozen_from_pending = excluded.frozen_from_pending,
+    clawed_back = excluded.clawed_back, document = excluded.document
+  where c.amount = excluded.amount and c.clawed_back <= excluded.clawed_back;
+
+  insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)
+  select
+    n.wallet_id, n.operation_id, n.kind, n.content, n.actor, n.reason, ledger.moment(n.at), n.document::json
+  from unnest(
+    p_operation_wallet, p_operation, p_kind, p_content, p_actor, p_reason, p_at, p_operation_document
+  ) as n (wallet_id, operation_id, kind, content, actor, reason, at, document)
+  where p_lost is null or n.wallet_id <> all (p_lost);
+end
+$$;
+
+CREATE TABLE ledger.credit (
+    wallet_id uuid NOT NULL,
+    credit_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    pending bigint NOT NULL,
+    frozen bigint NOT NULL,
+    frozen_from_pending bigint NOT NULL,
+    clawed_back bigint NOT NULL,
+    reference text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    document json NOT NULL,
+    CONSTRAINT credit_amount_check CHECK ((amount > 0)),
+    CONSTRAINT credit_check CHECK (((frozen_from_pending >= 0) AND (frozen_from_pending <= frozen))),
+    CONSTRAINT credit_check1 CHECK (((clawed_back >= 0) AND (clawed_back <= amount))),
+    CONSTRAINT credit_check2 CHECK ((((pending + frozen) + clawed_back) <= amount)),
+    CONSTRAINT credit_frozen_check CHECK ((frozen >= 0)),
+    CONSTRAINT credit_pending_check CHECK ((pending >= 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE ledger.entry (
+    wallet_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    kind smallint NOT NULL,
+    source smallint NOT NULL,
+    target smallint NOT NULL,
+    amount bigint NOT NULL,
+    pending_after bigint NOT NULL,
+    available_after bigint NOT NULL,
+    reserved_after bigint NOT NULL,
+    frozen_after bigint NOT NULL,
+    subject_id uuid NOT NULL,
+    act_id uuid,
+    lots json NOT NULL,
+    detail text,
+    at timestamp with time zone NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT entry_amount_check CHECK ((amount > 0)),
+    CONSTRAINT entry_check CHECK ((source <> target)),
+    CONSTRAINT entry_frozen_after_check CHECK ((frozen_after >= 0)),
+    CONSTRAINT entry_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT entry_kind_check CHECK (((kind >= 1) AND (kind <= 12))),
+    CONSTRAINT entry_pending_after_check CHECK ((pending_after >= 0)),
+    CONSTRAINT entry_reserved_after_check CHECK ((reserved_after >= 0)),
+    CONSTRAINT entry_seq_check CHECK ((seq > 0)),
+    CONSTRAINT entry_source_check CHECK (((source >= 1) AND (source <= 9))),
+    CONSTRAINT entry_target_check CHECK (((target >= 1) AND (target <= 9)))
+);
+
+CREATE TABLE ledger.operation (
+    wallet_id uuid NOT NULL,
+    operation_id uuid NOT NULL,
+    kind text NOT NULL,
+    content text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    document json NOT NULL
+);
+
+CREATE TABLE ledger.program (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    display_name text NOT NULL,
+    sandbox boolean NOT NULL,
+    asset text NOT NULL,
+    exponent smallint NOT NULL,
+    currency text NOT NULL,
+    rate_numerator bigint NOT NULL,
+    rate_denominator bigint NOT NULL,
+    floor_minor bigint NOT NULL,
+    policy jsonb NOT NULL,
+    clock_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT program_check CHECK (((clock_at IS NULL) OR sandbox)),
+    CONSTRAINT program_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT program_exponent_check CHECK (((exponent >= 0) AND (exponent <= 8))),
+    CONSTRAINT program_floor_minor_check CHECK ((floor_minor <= 0)),
+    CONSTRAINT program_rate_denominator_check CHECK ((rate_denominator > 0)),
+    CONSTRAINT program_rate_numerator_check CHECK ((rate_numerator > 0))
+);
+
+CREATE TABLE ledger.program_history (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    document jsonb NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE ledger.reservation (
+    wallet_id uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    state smallint NOT NULL,
+    amount bigint NOT NULL,
+    committed bigint NOT NULL,
+    restored bigint DEFAULT 0 NOT NULL,
+    order_ref text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    document json NOT NULL,
+    CONSTRAINT reservation_amount_check CHECK ((amount > 0)),
+    CONSTRAINT reservation_check CHECK (((committed >= 0) AND (committed <= amount))),
+    CONSTRAINT reservation_check1 CHECK (((restored >= 0) AND (restored <= committed))),
+    CONSTRAINT reservation_check2 CHECK (((state <> 2) OR (committed > 0))),
+    CONSTRAINT reservation_check3 CHECK (((state <> 5) OR (committed = 0))),
+    CONSTRAINT reservation_state_check CHECK (((state >= 2) AND (state <= 5)))
+);
+
+CREATE TABLE ledger.wallet (
+    wallet_id uuid NOT NULL,
+    program_id text NOT NULL,
+    customer_ref text NOT NULL,
+    state smallint DEFAULT 1 NOT NULL,
+    pending bigint DEFAULT 0 NOT NULL,
+    available bigint DEFAULT 0 NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    frozen bigint DEFAULT 0 NOT NULL,
+    floor_minor bigint DEFAULT 0 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL,
+    head bytea NOT NULL,
+    document json NOT NULL,
+    due_at timestamp with time zone DEFAULT '9999-12-31 23:59:59+00'::timestamp with time zone NOT NULL,
+    CONSTRAINT wallet_check CHECK ((available >= floor_minor)),
+    CONSTRAINT wallet_floor_minor_check CHECK ((floor_minor <= 0)),
+    CONSTRAINT wallet_frozen_check CHECK ((frozen >= 0)),
+    CONSTRAINT wallet_head_check CHECK ((octet_length(head) = 32)),
+    CONSTRAINT wallet_pending_check CHECK ((pending >= 0)),
+    CONSTRAINT wallet_reserved_check CHECK ((reserved >= 0)),
+    CONSTRAINT wallet_state_check CHECK (((state >= 1) AND (state <= 3))),
+    CONSTRAINT wallet_version_check CHECK ((version >= 0))
+)
+WITH (fillfactor='60');
+
 CREATE TABLE public.schema_migrations (
     version character varying NOT NULL
 );
@@ -9,8 +429,71 @@ CREATE TABLE public.schema_state (
     CONSTRAINT schema_state_only_row_check CHECK (only_row)
 );
 
+ALTER TABLE ONLY ledger.credit
+    ADD CONSTRAINT credit_pkey PRIMARY KEY (wallet_id, credit_id);
+
+ALTER TABLE ONLY ledger.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (wallet_id, seq);
+
+ALTER TABLE ONLY ledger.operation
+    ADD CONSTRAINT operation_pkey PRIMARY KEY (wallet_id, operation_id);
+
+ALTER TABLE ONLY ledger.program_history
+    ADD CONSTRAINT program_history_pkey PRIMARY KEY (program_id, version);
+
+ALTER TABLE ONLY ledger.program
+    ADD CONSTRAINT program_pkey PRIMARY KEY (program_id);
+
+ALTER TABLE ONLY ledger.reservation
+    ADD CONSTRAINT reservation_pkey PRIMARY KEY (wallet_id, reservation_id);
+
+ALTER TABLE ONLY ledger.wallet
+    ADD CONSTRAINT wallet_pkey PRIMARY KEY (wallet_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 ALTER TABLE ONLY public.schema_state
     ADD CONSTRAINT schema_state_pkey PRIMARY KEY (only_row);
+
+CREATE INDEX wallet_due ON ledger.wallet USING btree (program_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
+
+ALTER TABLE ONLY ledger.program_history
+    ADD CONSTRAINT program_history_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY ledger.wallet
+    ADD CONSTRAINT wallet_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+GRANT USAGE ON SCHEMA ledger TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.due_wallets(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.due_wallets(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_customer_ref text, p_head bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_customer_ref text, p_head bytea) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.credit TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.entry TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.operation TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.program TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.program_history TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.reservation TO wallet_app;
+
+GRANT SELECT ON TABLE ledger.wallet TO wallet_app;
