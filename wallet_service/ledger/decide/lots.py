@@ -17,8 +17,8 @@ def take(lots: Lots, amount: int) -> tuple[Lots, Lots]:
     """Split off an amount, soonest-expiring first: (taken, rest). The lots must hold that much."""
     if not amount:
         return (), lots
-    first = lots[0]
-    if amount < first.amount:
+    if lots and amount < lots[0].amount:
+        first = lots[0]
         return (Lot(first.expires_at, amount),), (Lot(first.expires_at, first.amount - amount), *lots[1:])
     taken: list[Lot] = []
     for index, lot in enumerate(lots):

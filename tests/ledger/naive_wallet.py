@@ -1,0 +1,409 @@
+"""A wallet as a child would keep it: piles of value by expiry, moved by hand. Slow, obvious, and written apart from
+`decide`, so that the two can be held against each other.
+
+Every command answers a Reason when it is refused and None when it is done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from wallet_service.kernel.clock import NEVER
+from wallet_service.kernel.errors import Reason
+from wallet_service.ledger.commands import (
+    Adjust,
+    ClawBack,
+    Close,
+    Commit,
+    Extend,
+    Freeze,
+    Grant,
+    Mature,
+    Release,
+    Reserve,
+    Restore,
+    Settle,
+    Unfreeze,
+)
+from wallet_service.ledger.model import Terms
+
+SECOND = 1_000_000
+Pile = Counter[int]
+"""Value by the moment it expires."""
+
+
+def soonest(pile: Pile, amount: int, first: int | None = None) -> Pile:
+    """Take value out of a pile: of one expiry first if one is named, then what expires soonest."""
+    taken: Pile = Counter()
+    order = sorted(pile, key=lambda at: (at != first, at))
+    for at in order:
+        part = min(pile[at], amount - taken.total())
+        if part:
+            taken[at] += part
+            pile[at] -= part
+            if not pile[at]:
+                del pile[at]
+    return taken
+
+
+def proportional(pile: Pile, amount: int) -> Pile:
+    """Choose value in proportion, whole units, the largest remainders rounded up, the later lot first on a tie."""
+    exact = {at: Fraction(amount * pile[at], pile.total()) for at in pile}
+    chosen = Counter({at: int(part) for at, part in exact.items()})
+    by_remainder = sorted(pile, key=lambda at: (exact[at] - int(exact[at]), at), reverse=True)
+    for at in by_remainder[: amount - chosen.total()]:
+        chosen[at] += 1
+    return +chosen
+
+
+@dataclass
+class Hold:
+    """A reservation."""
+
+    command: Reserve
+    state: str
+    lots: Pile
+    created: int
+    expires: int
+    spent: Pile = field(default_factory=Counter)
+    restored: Pile = field(default_factory=Counter)
+    acts: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Credit:
+    """What one event brought."""
+
+    command: Grant
+    pending: int
+    frozen_pending: int = 0
+    frozen: Pile = field(default_factory=Counter)
+    clawed: int = 0
+
+    @property
+    def remaining(self) -> int:
+        return self.command.amount - self.clawed
+
+
+_ENDED = {
+    "REFUSED": Reason.RESERVATION_REFUSED,
+    "COMMITTED": Reason.RESERVATION_COMMITTED,
+    "RELEASED": Reason.RESERVATION_RELEASED,
+    "EXPIRED": Reason.RESERVATION_EXPIRED,
+}
+
+
+class NaiveWallet:
+    """Piles and a debt. `available` is what lies there minus what is owed; one of the two is always nothing."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.state = "ACTIVE"
+        self.available: Pile = Counter()
+        self.debt = 0
+        self.by_hand: Pile = Counter()
+        self.reservations: dict[str, Hold] = {}
+        self.credits: dict[str, Credit] = {}
+        self.operations: dict[str, object] = {}
+        self.outside: Counter[str] = Counter()
+        self.now = 0
+
+    # What is where.
+
+    def open_holds(self) -> list[Hold]:
+        return [hold for hold in self.reservations.values() if hold.state == "HELD"]
+
+    def pending_pile(self) -> Pile:
+        pile: Pile = Counter()
+        for credit in self.credits.values():
+            pile[credit.command.expires_at] += credit.pending
+        return +pile
+
+    def frozen_pile(self) -> Pile:
+        pile = Counter(self.by_hand)
+        for credit in self.credits.values():
+            pile += credit.frozen
+            pile[credit.command.expires_at] += credit.frozen_pending
+        return +pile
+
+    def balances(self) -> tuple[int, int, int, int]:
+        reserved = sum(hold.lots.total() for hold in self.open_holds())
+        return (
+            self.pending_pile().total(),
+            self.available.total() - self.debt,
+            reserved,
+            self.frozen_pile().total(),
+        )
+
+    def next_due(self) -> int:
+        moments = [*self.available, *(self._lapses(hold) for hold in self.open_holds())]
+        return min(moments, default=NEVER)
+
+    # How it moves.
+
+    def _receive(self, pile: Pile) -> None:
+        pile = Counter(pile)
+        paid = soonest(pile, min(self.debt, pile.total()))
+        self.debt -= paid.total()
+        self.available += pile
+
+    def _give(self, amount: int, first: int | None = None) -> Pile:
+        taken = soonest(self.available, amount, first)
+        self.debt += amount - taken.total()
+        return taken
+
+    def _expire_lots(self) -> None:
+        for at in [at for at in self.available if at <= self.now]:
+            self.outside["expired"] += self.available.pop(at)
+
+    def _lapses(self, hold: Hold) -> int:
+        return hold.expires + self.terms.commit_grace_seconds * SECOND
+
+    def _end(self, hold: Hold, state: str) -> None:
+        hold.state = state
+        self._receive(hold.lots)
+        hold.lots = Counter()
+        self._expire_lots()
+
+    def settle(self, now: int) -> None:
+        self.now = now
+        for hold in sorted(self.open_holds(), key=lambda h: (h.expires, h.command.reservation_id)):
+            if self._lapses(hold) <= now:
+                self._end(hold, "EXPIRED")
+        self._expire_lots()
+
+    def apply(self, command: object, now: int) -> Reason | None:
+        """Do what a new command says (a repeated one is the machine's own business)."""
+        self.settle(now)
+        match command:
+            case Settle():
+                return None
+            case Reserve():
+                return self._reserve(command)
+            case Commit():
+                return self._commit(command)
+            case Release():
+                return self._release(command)
+            case Extend():
+                return self._extend(command)
+            case Grant():
+                return self._grant(command)
+            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+                return self._operate(command)
+        raise AssertionError(command)
+
+    # The checkout.
+
+    def _reserve(self, command: Reserve) -> Reason | None:
+        reason = command.refusal.reason if command.refusal else None
+        if command.quote_expires_at <= self.now and (reason is None or reason.number > 42):
+            reason = Reason.QUOTE_EXPIRED
+        if reason is None:
+            reason = self._may_reserve(command)
+        held = Counter() if reason else soonest(self.available, command.amount)
+        self.reservations[command.reservation_id] = Hold(
+            command, "REFUSED" if reason else "HELD", held, self.now, self.now + command.ttl_seconds * SECOND
+        )
+        return reason
+
+    def _may_reserve(self, command: Reserve) -> Reason | None:
+        if self.state != "ACTIVE":
+            return Reason.WALLET_CLOSED if self.state == "CLOSED" else Reason.WALLET_FROZEN
+        if len(self.open_holds()) >= self.terms.open_reservations_max:
+            return Reason.TOO_MANY_RESERVATIONS
+        if self.available.total() - self.debt < command.amount:
+            return Reason.INSUFFICIENT_BALANCE
+        return None
+
+    def _commit(self, command: Commit) -> Reason | None:
+        hold = self.reservations.get(command.reservation_id)
+        if hold is None:
+            return Reason.RESERVATION_NOT_FOUND
+        if command.commit_id in hold.acts:
+            return Reason.ID_REUSED
+        if hold.state != "HELD":
+            return _ENDED[hold.state]
+        amount = hold.lots.total() if command.amount is None else command.amount
+        if amount > hold.lots.total():
+            return Reason.COMMIT_ABOVE_RESERVATION
+        hold.acts[command.commit_id] = ("commit", amount)
+        hold.spent += soonest(hold.lots, amount)
+        self.outside["redeemed"] += amount
+        if command.final or not hold.lots.total():
+            self._end(hold, "COMMITTED")
+        return None
+
+    def _release(self, command: Release) -> Reason | None:
+        hold = self.reservations.get(command.reservation_id)
+        if hold is None:
+            return Reason.RESERVATION_NOT_FOUND
+        if hold.state == "RELEASED":
+            return None
+        if hold.state != "HELD":
+            return _ENDED[hold.state]
+        self._end(hold, "RELEASED")
+        return None
+
+    def _extend(self, command: Extend) -> Reason | None:
+        hold = self.reservations.get(command.reservation_id)
+        if hold is None:
+            return Reason.RESERVATION_NOT_FOUND
+        if command.extension_id in hold.acts:
+            return Reason.ID_REUSED
+        if command.ttl_seconds > command.lifetime_seconds_max:
+            return Reason.TTL_OUT_OF_RANGE
+        if hold.state != "HELD":
+            return _ENDED[hold.state]
+        until = max(hold.expires, self.now + command.ttl_seconds * SECOND)
+        if until > hold.created + command.lifetime_seconds_max * SECOND:
+            return Reason.TTL_OUT_OF_RANGE
+        hold.expires = until
+        hold.acts[command.extension_id] = ("extend", command.ttl_seconds)
+        return None
+
+    # What events and people do.
+
+    def _grant(self, command: Grant) -> Reason | None:
+        if self.state == "CLOSED":
+            return Reason.WALLET_CLOSED
+        if command.expires_at <= self.now:
+            return Reason.EXPIRY_IN_THE_PAST
+        self.outside["issued"] += command.amount
+        self.credits[command.credit_id] = Credit(command, command.amount if command.pending else 0)
+        if not command.pending:
+            self._receive(Counter({command.expires_at: command.amount}))
+        return None
+
+    def _operate(
+        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+    ) -> Reason | None:
+        credit_id = getattr(command, "credit_id", None)
+        credit = self.credits.get(credit_id) if credit_id else None
+        if credit_id and credit is None:
+            return Reason.CREDIT_NOT_FOUND
+        if isinstance(command, Restore) and command.reservation_id not in self.reservations:
+            return Reason.RESERVATION_NOT_FOUND
+        if command.operation_id in self.operations:
+            return Reason.ID_REUSED
+        if self.state == "CLOSED":
+            return Reason.WALLET_CLOSED
+        reason = self._operation(command, credit)
+        if reason is None:
+            self.operations[command.operation_id] = command
+            self._expire_lots()
+        return reason
+
+    def _operation(self, command: object, credit: Credit | None) -> Reason | None:
+        match command:
+            case Mature():
+                assert credit
+                return self._mature(credit)
+            case ClawBack():
+                assert credit
+                return self._claw_back(credit, command.amount)
+            case Restore():
+                return self._restore(command)
+            case Freeze():
+                return self._freeze_credit(credit) if credit else self._freeze(command)
+            case Unfreeze():
+                return self._unfreeze_credit(credit) if credit else self._unfreeze(command)
+            case Adjust():
+                return self._adjust(command)
+            case Close():
+                return self._close(command)
+        raise AssertionError(command)
+
+    def _mature(self, credit: Credit) -> Reason | None:
+        if not credit.pending:
+            return Reason.CREDIT_NOT_PENDING
+        self._receive(Counter({credit.command.expires_at: credit.pending}))
+        credit.pending = 0
+        return None
+
+    def _claw_back(self, credit: Credit, amount: int) -> Reason | None:
+        if amount > credit.remaining:
+            return Reason.ABOVE_CREDIT
+        from_frozen_pending = min(amount, credit.frozen_pending)
+        from_frozen = min(amount - from_frozen_pending, credit.frozen.total())
+        from_pending = min(amount - from_frozen_pending - from_frozen, credit.pending)
+        rest = amount - from_frozen_pending - from_frozen - from_pending
+        if rest and self.balances()[1] - rest < self.terms.floor_minor:
+            return Reason.BELOW_FLOOR
+        credit.frozen_pending -= from_frozen_pending
+        soonest(credit.frozen, from_frozen, credit.command.expires_at)
+        credit.pending -= from_pending
+        self._give(rest, credit.command.expires_at)
+        credit.clawed += amount
+        self.outside["clawed back"] += amount
+        return None
+
+    def _restore(self, command: Restore) -> Reason | None:
+        hold = self.reservations[command.reservation_id]
+        if hold.state == "REFUSED":
+            return Reason.RESERVATION_REFUSED
+        left = hold.spent - hold.restored
+        if command.amount > left.total():
+            return Reason.ABOVE_COMMITTED
+        back = proportional(left, command.amount)
+        hold.restored += back
+        self.outside["redeemed"] -= command.amount
+        self._receive(back)
+        return None
+
+    def _freeze(self, command: Freeze) -> Reason | None:
+        if command.amount is None:
+            self.state = "FROZEN"
+            return None
+        if self.balances()[1] < command.amount:
+            return Reason.INSUFFICIENT_BALANCE
+        self.by_hand += self._give(command.amount)
+        return None
+
+    def _freeze_credit(self, credit: Credit) -> None:
+        loose = credit.remaining - credit.frozen.total() - credit.frozen_pending - credit.pending
+        amount = max(0, min(self.balances()[1], loose))
+        credit.frozen += self._give(amount, credit.command.expires_at)
+        credit.frozen_pending += credit.pending
+        credit.pending = 0
+
+    def _unfreeze(self, command: Unfreeze) -> Reason | None:
+        if command.amount is None:
+            self.state = "ACTIVE"
+            return None
+        if self.by_hand.total() < command.amount:
+            return Reason.INSUFFICIENT_BALANCE
+        self._receive(soonest(self.by_hand, command.amount))
+        return None
+
+    def _unfreeze_credit(self, credit: Credit) -> None:
+        self._receive(credit.frozen)
+        credit.frozen = Counter()
+        credit.pending += credit.frozen_pending
+        credit.frozen_pending = 0
+
+    def _adjust(self, command: Adjust) -> Reason | None:
+        if command.delta > 0:
+            if command.expires_at <= self.now:
+                return Reason.EXPIRY_IN_THE_PAST
+            self._receive(Counter({command.expires_at: command.delta}))
+        else:
+            if self.balances()[1] + command.delta < self.terms.floor_minor:
+                return Reason.BELOW_FLOOR
+            self._give(-command.delta)
+        self.outside["adjusted"] += command.delta
+        return None
+
+    def _close(self, command: Close) -> Reason | None:
+        pending, available, reserved, frozen = self.balances()
+        if reserved or available < 0 or (not command.forfeit and pending + available + frozen):
+            return Reason.WALLET_NOT_EMPTY
+        self.outside["expired"] += pending + available + frozen
+        self.available = Counter()
+        self.by_hand = Counter()
+        for credit in self.credits.values():
+            credit.pending = credit.frozen_pending = 0
+            credit.frozen = Counter()
+        self.state = "CLOSED"
+        return None
