@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import ClawBack, CreditOutcome, Grant, Mature, Restore
@@ -61,7 +61,7 @@ def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | R
         same = same and first.reference == command.reference and first.granted_pending is command.pending
         if not same:
             return Refusal(reason=Reason.ID_REUSED, field="credit_id"), None
-        return CreditOutcome(credit=first, balance=first.opened, replayed=True), None
+        return CreditOutcome(credit=as_granted(first), balance=first.opened, replayed=True), None
     lots = (Lot(command.expires_at, command.amount),)
     refusal = refusal_to_receive(draft, command.amount, lots)
     if refusal is None and command.expires_at <= draft.now:
@@ -79,6 +79,12 @@ def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | R
         created_at=draft.now, opened=draft.balance(), granted_pending=command.pending,
     )  # fmt: skip
     return CreditOutcome(credit=credit, balance=credit.opened), credit
+
+
+def as_granted(credit: Credit) -> Credit:
+    """Return a credit as Grant first answered it."""
+    pending = credit.amount if credit.granted_pending else 0
+    return replace(credit, pending=pending, frozen=0, frozen_from_pending=0, frozen_lots=(), clawed_back=0)
 
 
 def mature(draft: Draft, credit: Credit, command: Mature) -> Credit | Refusal:
