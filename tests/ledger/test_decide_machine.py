@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import replace
+from msgspec.structs import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field as fresh
 from enum import Enum, unique
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from msgspec import Struct
 
 DOMAIN: Final = "wallet.v1"
 
@@ -170,18 +166,13 @@ def reason_of(number: int) -> Reason:
     return _BY_NUMBER[number]
 
 
-def _nothing() -> Mapping[str, str]:
-    return MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A refusal as a value: the reason, the field of the request it is about, and facts a machine can read."""
 
     reason: Reason
     field: str = ""
     detail: str = ""
-    facts: Mapping[str, str] = fresh(default_factory=_nothing)
+    facts: dict[str, str] = {}
 
     @property
     def message(self) -> str:

@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId

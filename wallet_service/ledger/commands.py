@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
@@ -12,8 +13,7 @@ from wallet_service.ledger.model import Balance, Credit, Order, Reservation
 from wallet_service.ledger.program import Program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
+class Reserve(Struct, frozen=True, kw_only=True, gc=False):
     """Hold available value. `refusal` is a verdict reached before the ledger; it is remembered like one of its own."""
 
     wallet_id: WalletId
@@ -29,8 +29,7 @@ class Reserve:
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True, gc=False):
     """Spend held value; without an amount, all that is still held. `final` gives the rest back."""
 
     wallet_id: WalletId
@@ -40,16 +39,14 @@ class Commit:
     final: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True, gc=False):
     """Give held value back."""
 
     wallet_id: WalletId
     reservation_id: ReservationId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extend:
+class Extend(Struct, frozen=True, kw_only=True, gc=False):
     """Hold until `ttl_seconds` from now; never shortens. `lifetime_seconds_max` counts from the beginning."""
 
     wallet_id: WalletId
@@ -59,15 +56,13 @@ class Extend:
     lifetime_seconds_max: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
+class Settle(Struct, frozen=True, kw_only=True, gc=False):
     """Record what the clock has made due: overdue holds, expired lots. Names no id; doing it twice does nothing."""
 
     wallet_id: WalletId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True, gc=False):
     """Credit value that an event brought, pending or at once available."""
 
     wallet_id: WalletId
@@ -80,8 +75,7 @@ class Grant:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mature:
+class Mature(Struct, frozen=True, kw_only=True, gc=False):
     """Make what is still pending of a credit available."""
 
     wallet_id: WalletId
@@ -89,8 +83,7 @@ class Mature:
     operation_id: OperationId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freeze:
+class Freeze(Struct, frozen=True, kw_only=True, gc=False):
     """Set value aside: of a credit, or of what is available; without an amount, the whole wallet."""
 
     wallet_id: WalletId
@@ -101,8 +94,7 @@ class Freeze:
     credit_id: CreditId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfreeze:
+class Unfreeze(Struct, frozen=True, kw_only=True, gc=False):
     """Undo a freeze: of a credit, of an amount, or of the whole wallet."""
 
     wallet_id: WalletId
@@ -113,8 +105,7 @@ class Unfreeze:
     credit_id: CreditId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClawBack:
+class ClawBack(Struct, frozen=True, kw_only=True, gc=False):
     """Take back what a credit brought: from frozen, then pending, then available."""
 
     wallet_id: WalletId
@@ -125,8 +116,7 @@ class ClawBack:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
+class Restore(Struct, frozen=True, kw_only=True, gc=False):
     """Give back spent value of a reservation, to its original lots in proportion and with their expiry."""
 
     wallet_id: WalletId
@@ -137,8 +127,7 @@ class Restore:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjust:
+class Adjust(Struct, frozen=True, kw_only=True, gc=False):
     """Give or take available value by a person's decision."""
 
     wallet_id: WalletId
@@ -149,8 +138,7 @@ class Adjust:
     expires_at: Instant = NEVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close:
+class Close(Struct, frozen=True, kw_only=True, gc=False):
     """Close the wallet for ever; `forfeit` lets what is left expire."""
 
     wallet_id: WalletId
@@ -160,8 +148,7 @@ class Close:
     forfeit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
+class Deferred(Struct, frozen=True, kw_only=True):
     """A command that can be written down only when the wallet's program is known, which the batch's load tells.
 
     `build` is pure. So a checkout that names a wallet by its id costs no look-up of its own.
@@ -176,8 +163,7 @@ OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Cl
 Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReservationOutcome:
+class ReservationOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """Answer to Reserve, Commit, Release and Extend: the reservation and the balance as of that act."""
 
     reservation: Reservation
@@ -185,8 +171,7 @@ class ReservationOutcome:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditOutcome:
+class CreditOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """Answer to Grant."""
 
     credit: Credit
@@ -194,8 +179,7 @@ class CreditOutcome:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationOutcome:
+class OperationOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """Answer to every other command: the balance after it."""
 
     balance: Balance

@@ -1,13 +1,18 @@
 """What a wallet is: balances, lots, holds, entries. Frozen values; the words are those of docs/glossary.
 
+Structs of msgspec rather than dataclasses: made and copied several times for every operation, and written as the
+documents that are stored beside the columns. An `array_like` struct is stored as an array in the order of its fields:
+a field may be added at the end, with a default; none is ever moved.
+
 Times are Instants (microseconds), amounts whole minor units of the program's asset.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
@@ -104,8 +109,7 @@ class Balance(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """What a reservation pays for: the merchant's reference, and the total in the order's currency."""
 
     order_ref: str
@@ -113,8 +117,7 @@ class Order:
     currency: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Act(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A commit or an extension: its id, what it did, and what the caller was answered."""
 
     kind: ActKind
@@ -128,8 +131,7 @@ class Act:
     balance: Balance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A hold on available value, or what became of it. Its content never changes; its acts are added."""
 
     reservation_id: ReservationId
@@ -137,7 +139,9 @@ class Reservation:
     amount: int
     committed: int
     value_minor: int
-    order: Order
+    order_ref: str
+    order_total_minor: int
+    currency: str
     device: str
     ttl_seconds: int
     created_at: Instant
@@ -159,13 +163,17 @@ class Reservation:
     """The time the caller named; None: the program's default, whatever that is when the call is repeated."""
 
     @property
+    def order(self) -> Order:
+        """What it pays for."""
+        return Order(order_ref=self.order_ref, total_minor=self.order_total_minor, currency=self.currency)
+
+    @property
     def held(self) -> int:
         """What is still held."""
         return self.amount - self.committed if self.state is ReservationState.HELD else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credit:
+class Credit(Struct, frozen=True, kw_only=True, gc=False):
     """Value that one event brought, and what has become of it."""
 
     credit_id: CreditId
@@ -191,8 +199,7 @@ class Credit:
         return self.amount - self.clawed_back
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationRecord:
+class OperationRecord(Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of a command that has no document of its own: its content and its answer."""
 
     operation_id: OperationId
@@ -204,8 +211,7 @@ class OperationRecord:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One immutable move of a positive amount from one account to another."""
 
     seq: int
@@ -223,8 +229,7 @@ class Entry:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wallet:
+class Wallet(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One customer's account in one program: the unit of order and of locking."""
 
     wallet_id: WalletId
@@ -258,8 +263,7 @@ class Wallet:
         return Balance(self.pending, self.available, self.reserved, self.frozen, self.version)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True, gc=False):
     """What is already recorded under the ids that a command names."""
 
     reservation: Reservation | None = None
@@ -268,8 +272,7 @@ class Known:
     operation: OperationRecord | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True, gc=False):
     """What the ledger needs to know of a program."""
 
     floor_minor: int = 0

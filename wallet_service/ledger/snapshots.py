@@ -44,7 +44,7 @@ class Snapshots:
             self._wake.clear()
             pending, self._pending = self._pending, {}
             items = [
-                Versioned(key=key_of(key), version=w.revision, payload=codec.snapshot_text(w).encode())
+                Versioned(key=key_of(key), version=w.revision, payload=codec.snapshot_bytes(w))
                 for key, w in pending.items()
             ]
             if items and not await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds):

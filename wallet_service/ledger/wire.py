@@ -78,8 +78,8 @@ def reservation_message(wallet_id: WalletId, reservation: Reservation) -> types_
     r = reservation
     message = types_pb2.Reservation(
         reservation_id=r.reservation_id, wallet_id=wallet_id, state=int(r.state),  # type: ignore[arg-type]
-        amount_minor=r.amount, committed_minor=r.committed, value_minor=r.value_minor, order_ref=r.order.order_ref,
-        order_total_minor=r.order.total_minor, currency=r.order.currency, created_at=timestamp(r.created_at),
+        amount_minor=r.amount, committed_minor=r.committed, value_minor=r.value_minor, order_ref=r.order_ref,
+        order_total_minor=r.order_total_minor, currency=r.currency, created_at=timestamp(r.created_at),
         expires_at=timestamp(r.expires_at), closed_at=None if r.closed_at is None else timestamp(r.closed_at),
         refused_reason=r.refused.reason.name if r.refused else "",
     )  # fmt: skip

@@ -137,6 +137,33 @@ create table ledger.operation (
   primary key (wallet_id, operation_id)
 );
 
+-- What the functions that write are given: one row each. Moments are microseconds since 1970. A type is never changed;
+-- a new shape is a new type and a new function beside the old, so that old and new processes can run together.
+create type ledger.wallet_row as (
+  wallet_id uuid, expected bigint, revision bigint, state smallint, pending bigint, available bigint, reserved bigint,
+  frozen bigint, version bigint, floor bigint, head bytea, document text, due bigint
+);
+
+create type ledger.entry_row as (
+  wallet_id uuid, seq bigint, kind smallint, source smallint, target smallint, amount bigint, pending bigint,
+  available bigint, reserved bigint, frozen bigint, subject uuid, act uuid, lots text, detail text, at bigint,
+  hash bytea
+);
+
+create type ledger.reservation_row as (
+  wallet_id uuid, reservation_id uuid, state smallint, amount bigint, committed bigint, restored bigint,
+  order_ref text, created bigint, closed bigint, document text
+);
+
+create type ledger.credit_row as (
+  wallet_id uuid, credit_id uuid, amount bigint, pending bigint, frozen bigint, frozen_from_pending bigint,
+  clawed_back bigint, reference text, expires bigint, created bigint, document text
+);
+
+create type ledger.operation_row as (
+  wallet_id uuid, operation_id uuid, kind text, content text, actor text, reason text, at bigint, document text
+);
+
 grant select on all tables in schema ledger to wallet_app;
 
 -- migrate:down

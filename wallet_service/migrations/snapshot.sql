@@ -1,6 +1,79 @@
 CREATE SCHEMA ledger;
 
-CREATE FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) RETURNS uuid[]
+CREATE TYPE ledger.credit_row AS (
+	wallet_id uuid,
+	credit_id uuid,
+	amount bigint,
+	pending bigint,
+	frozen bigint,
+	frozen_from_pending bigint,
+	clawed_back bigint,
+	reference text,
+	expires bigint,
+	created bigint,
+	document text
+);
+
+CREATE TYPE ledger.entry_row AS (
+	wallet_id uuid,
+	seq bigint,
+	kind smallint,
+	source smallint,
+	target smallint,
+	amount bigint,
+	pending bigint,
+	available bigint,
+	reserved bigint,
+	frozen bigint,
+	subject uuid,
+	act uuid,
+	lots text,
+	detail text,
+	at bigint,
+	hash bytea
+);
+
+CREATE TYPE ledger.operation_row AS (
+	wallet_id uuid,
+	operation_id uuid,
+	kind text,
+	content text,
+	actor text,
+	reason text,
+	at bigint,
+	document text
+);
+
+CREATE TYPE ledger.reservation_row AS (
+	wallet_id uuid,
+	reservation_id uuid,
+	state smallint,
+	amount bigint,
+	committed bigint,
+	restored bigint,
+	order_ref text,
+	created bigint,
+	closed bigint,
+	document text
+);
+
+CREATE TYPE ledger.wallet_row AS (
+	wallet_id uuid,
+	expected bigint,
+	revision bigint,
+	state smallint,
+	pending bigint,
+	available bigint,
+	reserved bigint,
+	frozen bigint,
+	version bigint,
+	floor bigint,
+	head bytea,
+	document text,
+	due bigint
+);
+
+CREATE FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -11,19 +84,14 @@ declare
 begin
   select array_agg(n.wallet_id) filter (where w.revision is distinct from n.expected)
   into v_lost
-  from (
-    select u.wallet_id, u.expected
-    from unnest(p_wallet_id, p_expected) as u (wallet_id, expected)
-    order by u.wallet_id
-  ) as n
+  from (select u.wallet_id, u.expected from unnest(p_wallets) as u order by u.wallet_id) as n
   left join lateral (
     select x.revision from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
   ) as w on true;
 
   -- Entry numbers follow on without a gap, and the moves add up to the new balances.
   select n.wallet_id into v_wrong
-  from unnest(p_wallet_id, p_pending, p_available, p_reserved, p_frozen, p_version)
-    as n (wallet_id, pending, available, reserved, frozen, version)
+  from unnest(p_wallets) as n
   join ledger.wallet as w on w.wallet_id = n.wallet_id
   left join (
     select
@@ -32,7 +100,7 @@ begin
       sum(case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end) as available,
       sum(case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end) as reserved,
       sum(case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end) as frozen
-    from unnest(p_entry_wallet, p_seq, p_source, p_target, p_amount) as e (wallet_id, seq, source, target, amount)
+    from unnest(p_entries) as e
     group by e.wallet_id
   ) as m on m.wallet_id = n.wallet_id
   where (v_lost is null or n.wallet_id <> all (v_lost))
@@ -52,14 +120,10 @@ begin
   update ledger.wallet as w
   set
     state = n.state, pending = n.pending, available = n.available, reserved = n.reserved, frozen = n.frozen,
+    -- A program whose floor was raised still lets a wallet below it live; only deeper it cannot fall.
     floor_minor = least(n.floor, w.available, 0), version = n.version, revision = n.revision, head = n.head,
     document = n.document::json, due_at = least(w.due_at, ledger.moment(n.due))
-  from unnest(
-    p_wallet_id, p_expected, p_revision, p_state, p_pending, p_available, p_reserved, p_frozen, p_version, p_floor,
-    p_head, p_document, p_due
-  ) as n (
-    wallet_id, expected, revision, state, pending, available, reserved, frozen, version, floor, head, document, due
-  )
+  from unnest(p_wallets) as n
   where w.wallet_id = n.wallet_id and w.revision = n.expected;
 
   insert into ledger.entry (
@@ -69,16 +133,10 @@ begin
   select
     e.wallet_id, e.seq, e.kind, e.source, e.target, e.amount, e.pending, e.available, e.reserved, e.frozen,
     e.subject, e.act, e.lots::json, e.detail, ledger.moment(e.at), e.hash
-  from unnest(
-    p_entry_wallet, p_seq, p_kind, p_source, p_target, p_amount, p_pending_after, p_available_after,
-    p_reserved_after, p_frozen_after, p_subject, p_act, p_entry_lots, p_detail, p_at, p_hash
-  ) as e (
-    wallet_id, seq, kind, source, target, amount, pending, available, reserved, frozen, subject, act, lots, detail,
-    at, hash
-  )
+  from unnest(p_entries) as e
   where v_lost is null or e.wallet_id <> all (v_lost);
 
-  if cardinality(p_reservation) > 0 then
+  if cardinality(p_reservations) > 0 then
     -- A row is final; only a refund adds to it.
     insert into ledger.reservation as r (
       wallet_id, reservation_id, state, amount, committed, restored, order_ref, created_at, closed_at, document
@@ -86,12 +144,7 @@ begin
     select
       n.wallet_id, n.reservation_id, n.state, n.amount, n.committed, n.restored, n.order_ref,
       ledger.moment(n.created), ledger.moment(n.closed), n.document::json
-    from unnest(
-      p_reservation_wallet, p_reservation, p_reservation_state, p_reservation_amount, p_committed, p_restored,
-      p_order_ref, p_created, p_closed, p_reservation_document
-    ) as n (
-      wallet_id, reservation_id, state, amount, committed, restored, order_ref, created, closed, document
-    )
+    from unnest(p_reservations) as n
     where v_lost is null or n.wallet_id <> all (v_lost)
     on conflict (wallet_id, reservation_id) do update
     set restored = excluded.restored, document = excluded.document
@@ -102,25 +155,15 @@ begin
 end
 $$;
 
-CREATE FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) RETURNS uuid[]
+CREATE FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   v_lost uuid[];
 begin
-  v_lost := ledger.append(
-    p_wallet_id, p_expected, p_revision, p_state, p_pending, p_available, p_reserved, p_frozen, p_version, p_floor,
-    p_head, p_document, p_due, p_entry_wallet, p_seq, p_kind, p_source, p_target, p_amount, p_pending_after,
-    p_available_after, p_reserved_after, p_frozen_after, p_subject, p_act, p_entry_lots, p_detail, p_at, p_hash,
-    p_reservation_wallet, p_reservation, p_reservation_state, p_reservation_amount, p_committed, p_restored,
-    p_order_ref, p_created, p_closed, p_reservation_document
-  );
-  perform ledger.write_records(
-    v_lost, p_credit_wallet, p_credit, p_credit_amount, p_credit_pending, p_credit_frozen, p_frozen_from_pending,
-    p_clawed_back, p_reference, p_expires, p_credit_created, p_credit_document, p_operation_wallet, p_operation,
-    p_operation_kind, p_content, p_actor, p_reason, p_operation_at, p_operation_document
-  );
+  v_lost := ledger.append(p_wallets, p_entries, p_reservations);
+  perform ledger.write_records(v_lost, p_credits, p_operations);
   return v_lost;
 end
 $$;
@@ -244,7 +287,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) RETURNS void
+CREATE FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -257,13 +300,7 @@ begin
   select
     n.wallet_id, n.credit_id, n.amount, n.pending, n.frozen, n.frozen_from_pending, n.clawed_back, n.reference,
     ledger.moment(n.expires), ledger.moment(n.created), n.document::json
-  from unnest(
-    p_credit_wallet, p_credit, p_amount, p_pending, p_frozen, p_frozen_from_pending, p_clawed_back, p_reference,
-    p_expires, p_created, p_credit_document
-  ) as n (
-    wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires, created,
-    document
-  )
+  from unnest(p_credits) as n
   where p_lost is null or n.wallet_id <> all (p_lost)
   on conflict (wallet_id, credit_id) do update
   set
@@ -274,9 +311,7 @@ begin
   insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)
   select
     n.wallet_id, n.operation_id, n.kind, n.content, n.actor, n.reason, ledger.moment(n.at), n.document::json
-  from unnest(
-    p_operation_wallet, p_operation, p_kind, p_content, p_actor, p_reason, p_at, p_operation_document
-  ) as n (wallet_id, operation_id, kind, content, actor, reason, at, document)
+  from unnest(p_operations) as n
   where p_lost is null or n.wallet_id <> all (p_lost);
 end
 $$;
@@ -466,11 +501,11 @@ ALTER TABLE ONLY ledger.wallet
 
 GRANT USAGE ON SCHEMA ledger TO wallet_app;
 
-REVOKE ALL ON FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION ledger.append(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[]) TO wallet_app;
+REVOKE ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) TO wallet_app;
 
-REVOKE ALL ON FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION ledger.append_with_records(p_wallet_id uuid[], p_expected bigint[], p_revision bigint[], p_state smallint[], p_pending bigint[], p_available bigint[], p_reserved bigint[], p_frozen bigint[], p_version bigint[], p_floor bigint[], p_head bytea[], p_document text[], p_due bigint[], p_entry_wallet uuid[], p_seq bigint[], p_kind smallint[], p_source smallint[], p_target smallint[], p_amount bigint[], p_pending_after bigint[], p_available_after bigint[], p_reserved_after bigint[], p_frozen_after bigint[], p_subject uuid[], p_act uuid[], p_entry_lots text[], p_detail text[], p_at bigint[], p_hash bytea[], p_reservation_wallet uuid[], p_reservation uuid[], p_reservation_state smallint[], p_reservation_amount bigint[], p_committed bigint[], p_restored bigint[], p_order_ref text[], p_created bigint[], p_closed bigint[], p_reservation_document text[], p_credit_wallet uuid[], p_credit uuid[], p_credit_amount bigint[], p_credit_pending bigint[], p_credit_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_credit_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_operation_kind text[], p_content text[], p_actor text[], p_reason text[], p_operation_at bigint[], p_operation_document text[]) TO wallet_app;
+REVOKE ALL ON FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.due_wallets(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.due_wallets(p_limit integer) TO wallet_app;
@@ -481,8 +516,7 @@ GRANT ALL ON FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_
 REVOKE ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) TO wallet_app;
 
-REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[], p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[], p_credit_document text[], p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[], p_at bigint[], p_operation_document text[]) TO wallet_app;
+REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) FROM PUBLIC;
 
 GRANT SELECT ON TABLE ledger.credit TO wallet_app;
 

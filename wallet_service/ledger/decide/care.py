@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import Adjust, Close, Freeze, Unfreeze

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from wallet_service.kernel.clock import after
 from wallet_service.kernel.errors import Reason, Refusal
@@ -120,7 +120,9 @@ def _reservation(draft: Draft, command: Reserve, refusal: Refusal | None) -> Res
     return Reservation(
         reservation_id=command.reservation_id,
         state=ReservationState.HELD if refusal is None else ReservationState.REFUSED,
-        amount=command.amount, committed=0, value_minor=command.value_minor, order=command.order,
+        amount=command.amount, committed=0, value_minor=command.value_minor,
+        order_ref=command.order.order_ref, order_total_minor=command.order.total_minor,
+        currency=command.order.currency,
         device=command.device, ttl_seconds=command.ttl_seconds, created_at=draft.now,
         expires_at=after(draft.now, command.ttl_seconds), lots=(), spent=(), acts=(), opened=balance,
         closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance, refused=refusal, asked_ttl_seconds=command.asked_ttl_seconds,

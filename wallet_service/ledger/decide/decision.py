@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
@@ -33,8 +35,7 @@ from wallet_service.ledger.decide.settle import settle
 from wallet_service.ledger.model import Credit, Entry, Known, OperationRecord, Reservation, Terms, Wallet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """What is answered, and what is to be recorded: all of it in one transaction, or nothing."""
 
     outcome: Outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from wallet_service.ledger.decide.draft import Draft
 from wallet_service.ledger.model import Account, EntryKind, Reservation, ReservationState

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +18,7 @@ _SQL: Final = load_statements("wallet_service.ledger")
 _WALLET, _RESERVATION, _CREDIT, _OPERATION, _TIME = range(5)
 
 Key = tuple[WalletId, str]
+Row = tuple[Any, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +65,7 @@ async def load(
             if row[13] is not None:
                 loaded.clocks[wallet_id] = row[13]
         elif what == _RESERVATION:
-            loaded.reservations[reservations[position]] = codec.reservation_of(json.loads(row[12]))
+            loaded.reservations[reservations[position]] = codec.reservation_of(row[12])
         elif what == _CREDIT:
             key = credit_keys[position]
             loaded.credits[key] = codec.credit_of(key[1], row[5:10], row[2], row[12])
@@ -84,10 +84,10 @@ async def lock(session: Statements, wallets: Sequence[WalletId], *, timeout_seco
 
 @dataclass(slots=True)
 class Written:
-    """What a batch decided, gathered column by column."""
+    """What a batch decided, gathered as the rows that are written."""
 
     wallets: dict[WalletId, tuple[int, Wallet, Terms]] = field(default_factory=dict)
-    entries: tuple[list[Any], ...] = field(default_factory=lambda: tuple([] for _ in range(16)))
+    entries: list[Row] = field(default_factory=list)
     reservations: dict[Key, Reservation] = field(default_factory=dict)
     credits: dict[Key, Credit] = field(default_factory=dict)
     operations: dict[Key, OperationRecord] = field(default_factory=dict)
@@ -100,28 +100,14 @@ class Written:
         wallet_id = wallet.wallet_id
         known = self.wallets.get(wallet_id)
         self.wallets[wallet_id] = (before.revision if known is None else known[0], wallet, terms)
-        (
-            wallets, seqs, kinds, sources, targets, amounts, pending, available, reserved, frozen, subjects, acts, lots,
-            details, moments, hashes,
-        ) = self.entries  # fmt: skip
         for e in decision.entries:
-            balance = e.balance
-            wallets.append(wallet_id)
-            seqs.append(e.seq)
-            kinds.append(e.kind)
-            sources.append(e.source)
-            targets.append(e.target)
-            amounts.append(e.amount)
-            pending.append(balance[0])
-            available.append(balance[1])
-            reserved.append(balance[2])
-            frozen.append(balance[3])
-            subjects.append(e.subject_id)
-            acts.append(e.act_id)
-            lots.append(codec.lots_text(e.lots))
-            details.append(e.detail or None)
-            moments.append(e.at)
-            hashes.append(e.hash)
+            b = e.balance
+            self.entries.append(
+                (
+                    wallet_id, e.seq, e.kind, e.source, e.target, e.amount, b[0], b[1], b[2], b[3], e.subject_id, e.act_id,
+                    codec.lots_text(e.lots), e.detail or None, e.at, e.hash,
+                )
+            )  # fmt: skip
         for reservation in decision.reservations:
             self.reservations[wallet_id, reservation.reservation_id] = reservation
         if decision.credit is not None:
@@ -132,63 +118,48 @@ class Written:
 
 async def append(session: Session, written: Written, *, timeout_seconds: float) -> frozenset[WalletId]:
     """Write a batch in one transaction; returns the wallets that somebody else changed, of which nothing was written."""
-    columns = [*_wallet_columns(written), *written.entries, *_reservation_columns(written)]
+    # Rows, not columns: the driver looks at every element of an array for what it might be, but at a row only once.
+    rows = [_wallet_rows(written), written.entries, _reservation_rows(written)]
     name = "append"
     if written.credits or written.operations:
-        columns += [*_credit_columns(written), *_operation_columns(written)]
+        rows += [_credit_rows(written), _operation_rows(written)]
         name = "append_with_records"
-    lost = await session.fetchval(_SQL[name], *columns, timeout_seconds=timeout_seconds)
+    lost = await session.fetchval(_SQL[name], *rows, timeout_seconds=timeout_seconds)
     return frozenset(WalletId(str(wallet_id)) for wallet_id in lost) if lost else frozenset()
 
 
-def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _wallet_rows(written: Written) -> list[Row]:
+    return [
+        (
+            wallet_id, expected, w.revision, w.state, w.pending, w.available, w.reserved, w.frozen, w.version,
+            terms.floor_minor, w.head, codec.wallet_text(w), w.next_due_at,
+        )
+        for wallet_id, (expected, w, terms) in written.wallets.items()
+    ]  # fmt: skip
 
 
-def _wallet_columns(written: Written) -> list[list[Any]]:
-    return _columns(
-        [
-            (
-                wallet_id, expected, w.revision, w.state, w.pending, w.available, w.reserved, w.frozen, w.version,
-                terms.floor_minor, w.head, codec.wallet_text(w), w.next_due_at,
-            )
-            for wallet_id, (expected, w, terms) in written.wallets.items()
-        ],
-        13,
-    )  # fmt: skip
+def _reservation_rows(written: Written) -> list[Row]:
+    return [
+        (
+            wallet_id, r.reservation_id, r.state, r.amount, r.committed, sum([lot.amount for lot in r.restored]),
+            r.order_ref, r.created_at, r.closed_at, codec.reservation_text(r),
+        )
+        for (wallet_id, _), r in written.reservations.items()
+    ]  # fmt: skip
 
 
-def _reservation_columns(written: Written) -> list[list[Any]]:
-    return _columns(
-        [
-            (
-                wallet_id, r.reservation_id, r.state, r.amount, r.committed, sum(lot.amount for lot in r.restored),
-                r.order.order_ref, r.created_at, r.closed_at, codec.reservation_text(r),
-            )
-            for (wallet_id, _), r in written.reservations.items()
-        ],
-        10,
-    )  # fmt: skip
+def _credit_rows(written: Written) -> list[Row]:
+    return [
+        (
+            wallet_id, c.credit_id, c.amount, c.pending, c.frozen, c.frozen_from_pending, c.clawed_back, c.reference,
+            c.expires_at, c.created_at, codec.credit_text(c),
+        )
+        for (wallet_id, _), c in written.credits.items()
+    ]  # fmt: skip
 
 
-def _credit_columns(written: Written) -> list[list[Any]]:
-    return _columns(
-        [
-            (
-                wallet_id, c.credit_id, c.amount, c.pending, c.frozen, c.frozen_from_pending, c.clawed_back, c.reference,
-                c.expires_at, c.created_at, codec.credit_text(c),
-            )
-            for (wallet_id, _), c in written.credits.items()
-        ],
-        11,
-    )  # fmt: skip
-
-
-def _operation_columns(written: Written) -> list[list[Any]]:
-    return _columns(
-        [
-            (wallet_id, o.operation_id, o.kind, o.content, o.actor, o.reason, o.at, codec.operation_text(o))
-            for (wallet_id, _), o in written.operations.items()
-        ],
-        8,
-    )
+def _operation_rows(written: Written) -> list[Row]:
+    return [
+        (wallet_id, o.operation_id, o.kind, o.content, o.actor, o.reason, o.at, codec.operation_text(o))
+        for (wallet_id, _), o in written.operations.items()
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -76,7 +75,7 @@ async def read_reservations(
         _SQL["reservations"], wallet_id, before[0], before[1], limit, list(states) or None,
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
-    return [codec.reservation_of(json.loads(row["document"])) for row in rows]
+    return [codec.reservation_of(row["document"]) for row in rows]
 
 
 async def read_versions(

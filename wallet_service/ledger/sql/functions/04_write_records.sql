@@ -1,13 +1,7 @@
--- Promise: ledger.append, and with it the credits and operations of the batch, in the same transaction. Of wallets that
--- lost the race nothing is written. Rarely called beside the checkout's own appends, hence a function of its own.
--- Locks: those of ledger.append.
+-- Promise: writes the credits and operations of a batch, but for the wallets that lost the race.
+-- Locks: the credits' rows; the wallets are held by ledger.append in the same transaction.
 create or replace function ledger.write_records(
-  p_lost uuid[],
-  p_credit_wallet uuid[], p_credit uuid[], p_amount bigint[], p_pending bigint[], p_frozen bigint[],
-  p_frozen_from_pending bigint[], p_clawed_back bigint[], p_reference text[], p_expires bigint[], p_created bigint[],
-  p_credit_document text[],
-  p_operation_wallet uuid[], p_operation uuid[], p_kind text[], p_content text[], p_actor text[], p_reason text[],
-  p_at bigint[], p_operation_document text[]
+  p_lost uuid[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]
 ) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -21,13 +15,7 @@ begin
   select
     n.wallet_id, n.credit_id, n.amount, n.pending, n.frozen, n.frozen_from_pending, n.clawed_back, n.reference,
     ledger.moment(n.expires), ledger.moment(n.created), n.document::json
-  from unnest(
-    p_credit_wallet, p_credit, p_amount, p_pending, p_frozen, p_frozen_from_pending, p_clawed_back, p_reference,
-    p_expires, p_created, p_credit_document
-  ) as n (
-    wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires, created,
-    document
-  )
+  from unnest(p_credits) as n
   where p_lost is null or n.wallet_id <> all (p_lost)
   on conflict (wallet_id, credit_id) do update
   set
@@ -38,11 +26,8 @@ begin
   insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)
   select
     n.wallet_id, n.operation_id, n.kind, n.content, n.actor, n.reason, ledger.moment(n.at), n.document::json
-  from unnest(
-    p_operation_wallet, p_operation, p_kind, p_content, p_actor, p_reason, p_at, p_operation_document
-  ) as n (wallet_id, operation_id, kind, content, actor, reason, at, document)
+  from unnest(p_operations) as n
   where p_lost is null or n.wallet_id <> all (p_lost);
 end
 $$;
 revoke all on function ledger.write_records from public;
-grant execute on function ledger.write_records to wallet_app;
