@@ -59,6 +59,12 @@ _MONEY = ("sandbox", "asset", "exponent", "currency", "rate_numerator", "rate_de
 
 def refusal_to_change(old: Program | None, new: Program, expected_version: int | None) -> Refusal | None:
     """Return why a program cannot become another: its money is what wallets were promised."""
+    redemption = new.redemption
+    if redemption.reservation_ttl_seconds > redemption.reservation_ttl_seconds_max:
+        return Refusal(reason=Reason.FIELD_INVALID, field="program.redemption.reservation_ttl_seconds")
+    highest = redemption.maximum_redemption_minor
+    if highest and highest < max(redemption.minimum_redemption_minor, redemption.step_minor):
+        return Refusal(reason=Reason.FIELD_INVALID, field="program.redemption.maximum_redemption_minor")
     version = old.version if old is not None else 0
     if expected_version is not None and expected_version != version:
         return Refusal(
@@ -69,12 +75,6 @@ def refusal_to_change(old: Program | None, new: Program, expected_version: int |
             return Refusal(
                 reason=Reason.PROGRAM_IMMUTABLE, field=f"program.{'mode' if name == 'sandbox' else name}"
             )
-    redemption = new.redemption
-    if redemption.reservation_ttl_seconds > redemption.reservation_ttl_seconds_max:
-        return Refusal(reason=Reason.FIELD_INVALID, field="program.redemption.reservation_ttl_seconds")
-    highest = redemption.maximum_redemption_minor
-    if highest and highest < max(redemption.minimum_redemption_minor, redemption.step_minor):
-        return Refusal(reason=Reason.FIELD_INVALID, field="program.redemption.maximum_redemption_minor")
     return None
 
 
