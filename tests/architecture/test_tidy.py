@@ -155,6 +155,12 @@ def test_values_are_slotted_and_models_are_frozen():
     faults = []
     for path, node in nodes(ast.ClassDef):
         needed = {"slots", "frozen", "kw_only"} if path.name in MODELS else {"slots"}
+        for base in node.bases:
+            if ast.unparse(base) == "Struct" and path.name in MODELS:
+                given = {k.arg for k in node.keywords if ast.unparse(k.value) == "True"}
+                faults += (
+                    [f"{shown(path, node.lineno)} {node.name} is not frozen"] if "frozen" not in given else []
+                )
         for decorator in node.decorator_list:
             if ast.unparse(decorator).partition("(")[0].endswith("dataclass"):
                 given = {k.arg for k in getattr(decorator, "keywords", []) if ast.unparse(k.value) == "True"}
