@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from msgspec.structs import replace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -18,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from naive_wallet import NaiveWallet
-from wallets import SECOND, Book, new_id, reason_of
+from wallets import SECOND, Book, change, new_id, reason_of
 
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, Refusal
@@ -63,15 +62,15 @@ def altered(command: Command) -> Command | None:
     """The same id with other content."""
     match command:
         case Reserve():
-            return replace(command, order=replace(command.order, total_minor=command.order.total_minor + 1))
+            return change(command, order=change(command.order, total_minor=command.order.total_minor + 1))
         case Commit():
-            return replace(command, final=not command.final)
+            return change(command, final=not command.final)
         case Extend():
-            return replace(command, ttl_seconds=command.ttl_seconds + 1)
+            return change(command, ttl_seconds=command.ttl_seconds + 1)
         case Grant():
-            return replace(command, pending=not command.pending)
+            return change(command, pending=not command.pending)
         case Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
-            return replace(command, reason=command.reason + "!")
+            return change(command, reason=command.reason + "!")
         case _:
             return None
 
@@ -79,11 +78,11 @@ def altered(command: Command) -> Command | None:
 def answer(outcome: Outcome) -> Outcome:
     """What the caller is told of an outcome: not which lots lie behind it, nor whether it was told before."""
     if isinstance(outcome, Refusal):
-        return replace(outcome, facts={k: v for k, v in outcome.facts.items() if k != "replayed"})
+        return change(outcome, facts={k: v for k, v in outcome.facts.items() if k != "replayed"})
     if isinstance(outcome, ReservationOutcome):
-        told = replace(outcome.reservation, lots=(), spent=(), restored=())
-        return replace(outcome, reservation=told, replayed=False)
-    return replace(outcome, replayed=False)
+        told = change(outcome.reservation, lots=(), spent=(), restored=())
+        return change(outcome, reservation=told, replayed=False)
+    return change(outcome, replayed=False)
 
 
 def assert_nothing_recorded(decision: Decision) -> None:
@@ -325,7 +324,7 @@ class DecideMachine(RuleBasedStateMachine):
     def an_ended_reservation_never_changes_but_for_refunds(self) -> None:
         if not hasattr(self, "book"):
             return
-        ended = {i: replace(r, restored=()) for i, r in self.book.reservations.items()}
+        ended = {i: change(r, restored=()) for i, r in self.book.reservations.items()}
         assert self.final.items() <= ended.items()
         self.final = ended
 

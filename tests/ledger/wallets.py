@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import replace
 
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
@@ -195,6 +198,10 @@ class Book:
     def lots(self) -> dict[float, int]:
         """What is available by the second, after the start, at which it expires."""
         return {(lot.expires_at - START) / SECOND: lot.amount for lot in self.wallet.available_lots}
+
+
+change: Callable[..., Any] = replace
+"""The same, but for some fields."""
 
 
 def reason_of(outcome: Outcome) -> Reason | None:
