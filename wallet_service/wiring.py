@@ -21,7 +21,7 @@ from wallet_service.ledger.worker import Sweeper
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
-from wallet_service.runtime.keys import load_secret, load_signing_keys
+from wallet_service.runtime.keys import development_secret, load_secret, load_signing_keys
 from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.runtime.telemetry import Telemetry, start_telemetry
 from wallet_service.transport.address import Binding
@@ -51,15 +51,6 @@ class Core:
     ledger: Ledger
     keys: KeyRing
     telemetry: Telemetry
-
-
-def development_secret(settings: Settings) -> bytes | None:
-    """Return the secret of development tokens; made under the data folder when nothing else verifies tokens."""
-    if settings.auth_hs256_secret_file is not None:
-        return load_secret(settings.auth_hs256_secret_file)
-    if settings.auth_jwks_file is not None:
-        return None
-    return load_secret(settings.keys_dir / "development-token.secret", create=True)
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:

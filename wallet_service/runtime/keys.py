@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from wallet_service.runtime.config import Settings
 from wallet_service.runtime.errors import ConfigError
 
 SECRET_BYTES_MIN: Final = 32
@@ -38,6 +39,19 @@ def load_secret(path: Path, *, create: bool = False) -> bytes:
     if len(secret) < SECRET_BYTES_MIN:
         raise ConfigError(f"{path}: a secret needs at least {SECRET_BYTES_MIN} bytes")
     return secret
+
+
+def development_secret(settings: Settings, *, create: bool = True) -> bytes | None:
+    """Return the secret of development tokens; None where an issuer's keys verify tokens instead.
+
+    Without any configuration it is made under the data folder, unless told not to `create` it.
+    """
+    if settings.auth_hs256_secret_file is not None:
+        return load_secret(settings.auth_hs256_secret_file)
+    if settings.auth_jwks_file is not None:
+        return None
+    path = settings.keys_dir / "development-token.secret"
+    return load_secret(path, create=create) if create or path.exists() else None
 
 
 def load_signing_keys(path: Path, *, create: bool = False) -> SigningKeys:
