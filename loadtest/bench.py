@@ -1,0 +1,93 @@
+"""The benchmark: everything in one run on one machine, so that only ratios are read from it.
+
+make bench                      about five minutes
+make bench TRIAL=…/trial.py     with a yardstick program in the same run
+make bench ONLY=pairs_batch     a part of it, while working on something
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from loadtest import figures
+from loadtest.draw import draw
+from loadtest.figures import Run
+from loadtest.ratios import ratios, table
+from loadtest.stage import ROOT, staged
+from wallet_service.runtime.migrate import migrate
+
+REPORT: Final = ROOT / "build" / "bench.json"
+GROWTH_SMALL: Final = (10_000, 9)
+GROWTH_LARGE: Final = (1_000_000, 9)
+PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "growth")
+
+
+async def serve_and_measure(run: Run, parts: set[str]) -> None:
+    """Measure what talks to one service process."""
+    process = run.stage.serve()
+    await figures.prepare(run, process)
+    if "unary" in parts:
+        await figures.unary(run, process)
+    if "batch" in parts:
+        await figures.batches(run, process)
+    run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
+    run.stage.stop(process)
+
+
+def figures_memory(pid: int) -> float:
+    """Return the resident memory of a process and its children in MB."""
+    import psutil
+
+    parent = psutil.Process(pid)
+    return round(max(p.memory_info().rss for p in [parent, *parent.children(recursive=True)]) / 1e6, 1)
+
+
+def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, Any]:
+    """Run the chosen parts and return what they found."""
+    with staged() as stage:
+        asyncio.run(migrate(stage.database_url))
+        run = Run(stage, seconds, say=lambda line: print(line, flush=True))
+        if "echo" in parts:
+            uvloop.run(figures.echo(run))
+        if trial is not None and "trial" in parts:
+            figures.yardstick(run, trial)
+        uvloop.run(serve_and_measure(run, parts))
+        if "in_process" in parts:
+            figures.in_process(run)
+        if "workers" in parts:
+            uvloop.run(figures.workers(run))
+        if "growth" in parts:
+            uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
+        return run.found
+
+
+def main() -> None:
+    """Measure, print, write, draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each figure")
+    parser.add_argument("--trial", type=Path, help="a yardstick program that prints JSON")
+    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; everything when left out")
+    chosen = parser.parse_args()
+    begun = time.monotonic()
+    found = measure(chosen.seconds, set(chosen.only or PARTS), chosen.trial)
+    found["ratios"] = ratios(found)
+    found["seconds"] = round(time.monotonic() - begun, 1)
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found))
+    if not chosen.only:
+        draw(found, ROOT / "docs" / "img")
+    print(f"{found['seconds']} s; written to {REPORT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

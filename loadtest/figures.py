@@ -1,0 +1,178 @@
+"""Each figure of the benchmark: what it runs, on what, with how many callers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from wallet_client import AsyncWalletClient
+
+from loadtest.measure import Figure, rate
+from loadtest.stage import ROOT, Process, Stage
+from loadtest.workload import Shopper, program, seed, unary_acts, wallet_ids
+from wallet_service.transport.auth import mint
+from wallet_service.transport.scopes import Scope
+
+CALLERS: Final = (1, 16, 64, 256, 1_024)
+WALLETS: Final = 100_000
+ZIPF_EXPONENT: Final = 1.1
+CHANNELS: Final = 2
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the benchmark: its stage, its token, and what it has found so far."""
+
+    stage: Stage
+    seconds: float
+    say: Callable[[str], None]
+    found: dict[str, Any] = field(default_factory=dict)
+    wallets: list[str] = field(default_factory=list)
+
+    @property
+    def token(self) -> str:
+        """A token for everything."""
+        return mint(self.stage.secret_file.read_bytes().strip(), "bench", list(Scope), ttl_seconds=7_200)
+
+    def client(self, target: str, *, gather: bool = True) -> AsyncWalletClient:
+        """Return a client of the service."""
+        return AsyncWalletClient(target, token=self.token, channels=CHANNELS, gather=gather)
+
+    def note(self, key: str, figure: Figure, callers: int | None = None) -> None:
+        """Keep a figure and say it."""
+        if callers is None:
+            self.found[key] = figure.as_json()
+        else:
+            self.found.setdefault(key, {})[str(callers)] = figure.as_json()
+        label = key if callers is None else f"{key} at {callers}"
+        self.say(
+            f"{label:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms   p99 {figure.p99_ms:>8.2f} ms"
+        )
+
+
+def channels_to(target: str) -> list[grpc.aio.Channel]:
+    """Return connections of their own."""
+    return [
+        grpc.aio.insecure_channel(
+            target, options=[("grpc.use_local_subchannel_pool", 1), ("bench.channel", n)]
+        )
+        for n in range(CHANNELS)
+    ]
+
+
+async def echo(run: Run) -> None:
+    """Bare grpc.aio with messages of the same size."""
+    process = run.stage.start("-m", "loadtest.echo")
+    channels = channels_to(process.target)
+    acts = unary_acts(channels, run.token, run.wallets or wallet_ids(1_000))
+    for callers in (1, 16, 64, 256):
+        run.note("echo_unary", await rate(run.stage, acts["reserve"], callers, run.seconds), callers)
+    for channel in channels:
+        await channel.close()
+    run.stage.stop(process)
+
+
+async def unary(run: Run, process: Process) -> None:
+    """Single calls: quotes from the cache, reserves, and pairs without gathering."""
+    channels = channels_to(process.target)
+    acts = unary_acts(channels, run.token, run.wallets)
+    for callers in (1, 16, 64, 256):
+        run.note("quote", await rate(run.stage, acts["quote"], callers, run.seconds), callers)
+    for callers in (1, 16, 64, 256):
+        run.note("reserve_unary", await rate(run.stage, acts["reserve"], callers, run.seconds), callers)
+    for channel in channels:
+        await channel.close()
+    async with run.client(process.target, gather=False) as client:
+        shopper = Shopper(client, run.wallets)
+        for callers in CALLERS:
+            run.note("pairs_unary", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
+
+
+async def batches(run: Run, process: Process) -> None:
+    """Pairs through the client that gathers: spread, on one wallet, by popularity; and the mixture."""
+    async with run.client(process.target) as client:
+        shopper = Shopper(client, run.wallets)
+        for callers in CALLERS:
+            run.note("pairs_batch", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
+        run.note("pairs_batch_in_full", await rate(run.stage, shopper.pair_in_full, 256, run.seconds), 256)
+        hot = Shopper(client, run.wallets[:1])
+        run.note("hot_wallet", await rate(run.stage, hot.pair, 256, run.seconds), 256)
+        weights = list(
+            itertools.accumulate(1 / rank**ZIPF_EXPONENT for rank in range(1, len(run.wallets) + 1))
+        )
+        zipf = Shopper(client, run.wallets, weights)
+        run.note("zipf", await rate(run.stage, zipf.pair, 256, run.seconds), 256)
+        for callers in (64, 256):
+            run.note("mixed", await rate(run.stage, shopper.mixed, callers, run.seconds), callers)
+
+
+async def prepare(run: Run, process: Process) -> None:
+    """Make the program and its wallets."""
+    async with run.client(process.target) as client:
+        await client.admin.put_program(program(), actor="bench", reason="to measure")
+    await seed(run.stage.database_url, 1, WALLETS)
+    run.wallets = wallet_ids(WALLETS)
+
+
+async def workers(run: Run) -> None:
+    """Put the same load on one and on two service processes."""
+    for count in (1, 2):
+        process = run.stage.serve(workers=count)
+        async with AsyncWalletClient(process.target, token=run.token, channels=4) as client:
+            shopper = Shopper(client, run.wallets)
+            run.note("workers", await rate(run.stage, shopper.pair, 256, run.seconds), count)
+        run.stage.stop(process)
+
+
+def in_process(run: Run) -> None:
+    """Measure the same ledger without gRPC, client and ledger in one process."""
+    output = subprocess.run(
+        [sys.executable, "-m", "loadtest.inprocess", str(run.seconds)], cwd=ROOT, env=run.stage.environment(),
+        capture_output=True, text=True, check=True, timeout=300,
+    ).stdout  # fmt: skip
+    run.found["ledger_in_process"] = json.loads(output)
+    for callers, figure in run.found["ledger_in_process"].items():
+        run.say(
+            f"{'ledger_in_process at ' + callers:<28} {figure['per_s']:>10,.0f}/s   p50 {figure['p50_ms']:>8.2f} ms"
+        )
+
+
+def yardstick(run: Run, program_path: Path) -> None:
+    """Run the yardstick program that was given, with the same Python, and keep what it prints."""
+    output = subprocess.run(
+        [sys.executable, str(program_path), str(run.seconds)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    ).stdout
+    run.found["trial"] = json.loads(output)
+    for callers, figure in run.found["trial"]["batch"].items():
+        run.say(f"{'trial at ' + callers:<28} {figure['per_s']:>10,.0f}/s   p50 {figure['p50_ms']:>8.2f} ms")
+
+
+async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> None:
+    """Pairs on a small and on a large database; sizes are (wallets, entries of each)."""
+    process = run.stage.serve()
+    async with run.client(process.target) as client:
+        for name, (count, entries_each) in (("small", small), ("large", large)):
+            first = WALLETS + 1 if name == "small" else WALLETS + small[0] + 1
+            await seed(run.stage.database_url, first, first + count - 1, entries_each)
+            ids = wallet_ids(first + count - 1)[first - 1 :]
+            figure = await rate(run.stage, Shopper(client, ids).pair, 256, run.seconds)
+            run.found.setdefault("growth", {})[name] = figure.as_json()
+            run.say(f"{'growth ' + name:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms")
+    run.stage.stop(process)
+
+
+async def settle(seconds: float = 1.0) -> None:
+    """Let checkpoints and vacuums of what came before pass."""
+    await asyncio.sleep(seconds)

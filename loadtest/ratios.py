@@ -1,0 +1,56 @@
+"""What is judged: ratios within one run, each with what it should at least be."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+TARGETS: Final = {
+    "pairs_batch 1 / trial": 1.0,
+    "pairs_batch 16 / trial": 1.0,
+    "pairs_batch 64 / trial": 1.0,
+    "pairs_batch 256 / trial": 1.0,
+    "pairs_batch 1024 / trial": 1.0,
+    "pairs_batch 1024 / ledger_in_process": 0.6,
+    "reserve_unary / echo_unary": 0.6,
+    "quote / echo_unary": 0.8,
+    "hot_wallet / pairs_batch 256": 0.8,
+    "growth large / small": 0.8,
+}
+
+
+def _rate(found: dict[str, Any], *path: str) -> float | None:
+    for step in path:
+        if step not in found:
+            return None
+        found = found[step]
+    return float(found["per_s"])
+
+
+def ratios(found: dict[str, Any]) -> dict[str, float]:
+    """Return each ratio that this run can give."""
+    pairs = {
+        **{
+            f"pairs_batch {n} / trial": (("pairs_batch", n), ("trial", "batch", n))
+            for n in ("1", "16", "64", "256", "1024")
+        },
+        "pairs_batch 1024 / ledger_in_process": (("pairs_batch", "1024"), ("ledger_in_process", "1024")),
+        "reserve_unary / echo_unary": (("reserve_unary", "64"), ("echo_unary", "64")),
+        "quote / echo_unary": (("quote", "64"), ("echo_unary", "64")),
+        "hot_wallet / pairs_batch 256": (("hot_wallet", "256"), ("pairs_batch", "256")),
+        "growth large / small": (("growth", "large"), ("growth", "small")),
+    }
+    result: dict[str, float] = {}
+    for name, (above, below) in pairs.items():
+        first, second = _rate(found, *above), _rate(found, *below)
+        if first and second:
+            result[name] = round(first / second, 2)
+    return result
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the ratios as lines, with what is asked of each."""
+    lines = [f"\n{'ratio':<40} {'found':>7} {'asked':>7}"]
+    for name, value in found["ratios"].items():
+        target = TARGETS.get(name, 0.0)
+        lines.append(f"{name:<40} {value:>7.2f} {target:>7.2f} {'' if value >= target else '  below'}")
+    return "\n".join(lines)
