@@ -158,13 +158,18 @@ async def stop_all(workers: Sequence[Worker]) -> None:
 
 async def _settled(workers: Sequence[Worker], life: Lifecycle) -> bool:
     """Wait until each serves or has failed; False when a stop was asked for meanwhile."""
-    all_settled = asyncio.ensure_future(asyncio.gather(*(worker.settled.wait() for worker in workers)))
+
+    async def all_settled() -> None:
+        for worker in workers:
+            await worker.settled.wait()
+
+    settled = asyncio.ensure_future(all_settled())
     stopped = asyncio.ensure_future(life.until_stopped())
     try:
-        await asyncio.wait({all_settled, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return all_settled.done()
+        await asyncio.wait({settled, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return settled.done()
     finally:
-        all_settled.cancel()
+        settled.cancel()
         stopped.cancel()
 
 

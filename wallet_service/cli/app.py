@@ -21,6 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "A cashback and loyalty wallet that a checkout can trust with money.\n\n"
+        "Begin with [bold]wallet up --demo-checkout[/bold]: it brings its own PostgreSQL and Valkey and plays one"
+        " checkout."
+    ),
     epilog=(
         "Settings are environment variables (DATABASE_URL, REDIS_URL, WALLET_…): see docs/operations.md."
         " Exit codes: 0 done, 1 refused or found unsound, 2 cannot start or wrong usage."
@@ -38,14 +43,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's v
 
 @app.callback()
 def wallet(
+    *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
-    """A cashback and loyalty wallet that a checkout can trust with money.
-
-    Begin with [bold]wallet up --demo-checkout[/bold]: it brings its own PostgreSQL and Valkey and plays one checkout.
-    """
+    """Take the options that stand before a command."""
 
 
 _RUN: Final = "Run it"

@@ -12,7 +12,7 @@ from rich.table import Table
 from wallet_service.cli.show import money, table, word
 
 if TYPE_CHECKING:
-    from wallet_client import AsyncWalletClient, Hold, Program, QuoteResponse, Wallet
+    from wallet_client import AsyncWalletClient, Hold, Order, Program, QuoteResponse, Wallet
 
 T = TypeVar("T")
 

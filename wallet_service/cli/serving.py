@@ -121,7 +121,7 @@ def _addresses(settings: Settings) -> Addresses:
     )
 
 
-async def _say_ready(address: str) -> None:  # noqa: RUF029 - whoever serves awaits what it calls
+async def _say_ready(address: str) -> None:
     print(f"ready grpc={address}", flush=True)  # noqa: T201 - for the script or the parent that waits
 
 

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -44,7 +43,7 @@ def money(amount_minor: int, exponent: int, asset: str = "") -> str:
 def moment(at: Timestamp) -> str:
     """Return a moment in UTC, to the second; a dash for none."""
     if not at.seconds and not at.nanos:
-        return "–"
+        return "-"
     return datetime.fromtimestamp(at.seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -68,7 +67,7 @@ def plain(message: Message) -> dict[str, Any]:
     return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
 
 
-def _field(message: Message, field: FieldDescriptor) -> Any:
+def _field(message: Message, field: Any) -> Any:
     value = getattr(message, field.name)
     if field.is_repeated:
         return [_value(field, item) for item in value]
@@ -77,7 +76,7 @@ def _field(message: Message, field: FieldDescriptor) -> Any:
     return _value(field, value)
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
+def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         if field.message_type.full_name == _TIMESTAMP:
             return value.ToJsonString()

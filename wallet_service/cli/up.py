@@ -55,6 +55,7 @@ def up(
     quiet = {} if os.environ.get("WALLET_LOG_LEVEL") else {"log_level": "warning"}
     settings = load_settings({**given(grpc_port=port, workers=workers, data_dir=data_dir), **quiet})
     _set_up_logging(settings)
+    _refuse_if_busy(settings)
     # Before anything imports gRPC: its threads and a child's start do not go together.
     embedded = start_embedded(
         settings.data_dir, postgres=settings.database_url is None, valkey=settings.redis_url is None
@@ -64,6 +65,21 @@ def up(
     finally:
         embedded.stop()
     raise typer.Exit(code)
+
+
+def _refuse_if_busy(settings: Settings) -> None:
+    """Say at once that the port is taken; where the data is in use as well, that is the better answer."""
+    from wallet_service.runtime.embedded import EmbeddedPostgres
+    from wallet_service.runtime.errors import StartError
+    from wallet_service.transport.address import claim_port
+
+    try:
+        with claim_port(settings.grpc_host, settings.grpc_port):
+            return
+    except StartError:
+        if settings.database_url is None:
+            EmbeddedPostgres(settings.data_dir / "postgres").stop()
+        raise
 
 
 def _set_up_logging(settings: Settings) -> None:

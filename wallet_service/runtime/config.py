@@ -258,6 +258,8 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def _all(faults: list[str]) -> str:
+    if len(faults) == 1:
+        return f"the settings cannot be used: {faults[0]}"
     return "\n".join(["the settings cannot be used:", *(f"  {fault}" for fault in faults)])
 
 

@@ -7,10 +7,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wallet_service.runtime.config import is_loopback
 from wallet_service.runtime.errors import ConfigError, StartError
-from wallet_service.transport.tls import TlsFiles
+
+if TYPE_CHECKING:
+    # It imports gRPC, which a supervisor and the start of embedded servers do without.
+    from wallet_service.transport.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,5 +91,6 @@ def _bind(opened: socket.socket, host: str, port: int) -> None:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
                 f"{join(host, port)} is already in use: stop what listens there, or choose another port"
+                " with --port or WALLET_GRPC_PORT"
             ) from None
         raise StartError(f"cannot listen on {join(host, port)}: {error.strerror or error}") from None
