@@ -7,6 +7,7 @@ The documents are arrays in the order of the models' fields (see `model.py`), wr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -21,8 +22,10 @@ from wallet_service.ledger.model import (
     Reservation,
     Wallet,
     WalletState,
+    lots_total,
 )
 
+HASH_BYTES: Final = 32
 _encode = msgspec.json.Encoder().encode
 
 
@@ -153,6 +156,17 @@ def snapshot_bytes(wallet: Wallet) -> bytes:
 
 
 def snapshot_of(raw: bytes) -> Wallet:
-    """Return the wallet of a cached snapshot; raises ValueError if it is not one."""
-    # msgspec's own faults are ValueErrors.
-    return _snapshot(raw)
+    """Return the wallet of a cached snapshot; raises ValueError if it is not one, or contradicts itself."""
+    # msgspec's own faults are ValueErrors. Anybody may have written into the cache: what does not add up is not ours.
+    wallet = _snapshot(raw)
+    adds_up = (
+        wallet.pending == lots_total(wallet.pending_lots)
+        and max(wallet.available, 0) == lots_total(wallet.available_lots)
+        and wallet.frozen == lots_total(wallet.frozen_lots)
+        and wallet.reserved == sum([hold.held for hold in wallet.holds])
+        and min(wallet.version, wallet.revision) >= 0
+        and len(wallet.head) == HASH_BYTES
+    )
+    if not adds_up:
+        raise ValueError("a snapshot that contradicts itself")
+    return wallet
