@@ -35,9 +35,10 @@ from wallet.v1 import (
 )
 
 from wallet_service.runtime.config import Settings, load_settings
+from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.transport.auth import mint
 from wallet_service.transport.scopes import Scope
-from wallet_service.wiring import development_secret
+from wallet_service.wiring import Addresses, development_secret, start_core, start_server
 
 HERE = Path(__file__).parent
 START_SECONDS = 40
@@ -193,7 +194,9 @@ class Api:
         self.channel = grpc.aio.insecure_channel(
             address,
             # A channel of one's own per Api, that tries again at once: tests restart what it talks to.
-            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 50),
+            # Windows do not grow: one who does not read is noticed after some kilobytes.
+            options=[("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0),
+                     ("grpc.initial_reconnect_backoff_ms", 50),
                      ("grpc.max_reconnect_backoff_ms", 200), ("grpc.enable_retries", 0)],
         )  # fmt: skip
         self._stubs = (
@@ -379,3 +382,12 @@ async def until(check: Any, seconds: float = 10.0) -> None:
     while not await check():
         assert time.monotonic() < deadline, "it did not become true in time"
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def in_process(settings: Settings, database_url: str, redis_url: str) -> AsyncIterator[str]:
+    """Run the service inside the test's own loop; gives HOST:PORT."""
+    addresses = Addresses(database_url=database_url, redis_url=redis_url)
+    async with Lifecycle(drain_seconds=5, handle_signals=False) as life:
+        core = await start_core(settings, addresses, life)
+        yield await start_server(settings, core, life, port=0)

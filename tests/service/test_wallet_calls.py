@@ -135,7 +135,7 @@ async def test_a_page_token_is_good_only_for_its_own_request(api: Api) -> None:
 
 async def test_an_entry_says_who_why_and_which_lots(api: Api) -> None:
     shop = await open_shop(api, 0)
-    expires = in_seconds(60)
+    expires = in_seconds(3_600)
     await shop.adjust(50, expires_at=expires)
     (entry,) = await entries(shop)
     assert (entry.kind, entry.source, entry.target, entry.amount_minor) == (
