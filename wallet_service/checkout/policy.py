@@ -6,7 +6,7 @@ from typing import Final
 
 from wallet_service.checkout.model import Limit, LimitKind, Offer
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.ledger.model import Order, Wallet, WalletState
+from wallet_service.ledger.model import AMOUNT_MAX, Order, Wallet, WalletState
 from wallet_service.ledger.program import Program
 
 SHARE_WHOLE_BP: Final = 10_000
@@ -28,13 +28,14 @@ def amount_for(value_minor: int, program: Program) -> int:
 
 
 def share_amount(order: Order, program: Program) -> int:
-    """Return the most that the order's share allows, in asset units."""
+    """Return the most that the order's share allows, in asset units; no more than a single amount may be."""
     share_bp = program.redemption.maximum_share_bp
     if share_bp == SHARE_WHOLE_BP:
-        return amount_for(order.total_minor, program)
+        # A small unit makes many of a large order: more than one reservation, or 64 bits, can carry.
+        return min(amount_for(order.total_minor, program), AMOUNT_MAX)
     value = order.total_minor * share_bp // SHARE_WHOLE_BP
     # A part is bounded from above: the largest amount that is worth no more than the share.
-    return ((value + 1) * program.rate_denominator - 1) // program.rate_numerator
+    return min(((value + 1) * program.rate_denominator - 1) // program.rate_numerator, AMOUNT_MAX)
 
 
 def offer(wallet: Wallet, order: Order, wish: int | None, program: Program) -> Offer:
