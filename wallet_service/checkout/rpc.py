@@ -8,18 +8,20 @@ from typing import Final
 from wallet.v1 import checkout_pb2, types_pb2
 
 from wallet_service.checkout.model import LimitKind, Quote
-from wallet_service.checkout.service import Checkout, ReserveWish
+from wallet_service.checkout.service import Change, Checkout, ReserveWish
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
 from wallet_service.kernel.ids import CommitId, ReservationId, WalletId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
-from wallet_service.ledger.commands import Commit, Release, ReservationOutcome
+from wallet_service.ledger.commands import Commit, Outcome, Release, ReservationOutcome
 from wallet_service.ledger.model import Order, Reservation, ReservationState
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.service import Ledger
 from wallet_service.ledger.wire import (
     answered,
     balance_message,
+    fill_balance,
+    fill_reservation,
     lot_message,
     plain,
     reservation_message,
@@ -30,6 +32,15 @@ from wallet_service.transport.call import Call
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
+
+Changed = (
+    checkout_pb2.ReserveResponse
+    | checkout_pb2.CommitResponse
+    | checkout_pb2.ReleaseResponse
+    | checkout_pb2.ExtendReservationResponse
+)
+Begun = tuple[str, WalletId, asyncio.Future[Outcome]]
+"""An operation of a batch under way: its name in the message, its wallet, what will become of it."""
 
 
 class CheckoutRpc:
@@ -52,36 +63,42 @@ class CheckoutRpc:
 
     async def reserve(self, request: checkout_pb2.ReserveRequest, call: Call) -> checkout_pb2.ReserveResponse:
         """Hold value for one order."""
-        outcome = answered(await self._checkout.reserve(_wish(request, call), call.deadline))
-        return _reserve_response(outcome, wallet_id_from(request.wallet, call))
+        response = checkout_pb2.ReserveResponse()
+        await self._change(self._checkout.reserve(_wish(request, call)), response, call)
+        return response
 
     async def commit(self, request: checkout_pb2.CommitRequest, call: Call) -> checkout_pb2.CommitResponse:
         """Spend held value."""
-        command = _commit(request, call)
-        outcome = answered(await self._checkout.commit(command, call.deadline))
-        return _commit_response(outcome, command.wallet_id)
+        response = checkout_pb2.CommitResponse()
+        await self._change(_commit(request, call), response, call)
+        return response
 
     async def release(self, request: checkout_pb2.ReleaseRequest, call: Call) -> checkout_pb2.ReleaseResponse:
         """Give held value back."""
-        command = _release(request, call)
-        outcome = answered(await self._checkout.release(command, call.deadline))
-        return _release_response(outcome, command.wallet_id)
+        response = checkout_pb2.ReleaseResponse()
+        await self._change(_release(request, call), response, call)
+        return response
+
+    async def _change(self, command: Change, response: Changed, call: Call) -> None:
+        outcome = await self._checkout.submit(command, call.deadline)
+        if isinstance(outcome, Refusal):
+            raise RefusedError(outcome)
+        _fill(response, command.wallet_id, outcome)
 
     async def extend_reservation(
         self, request: checkout_pb2.ExtendReservationRequest, call: Call
     ) -> checkout_pb2.ExtendReservationResponse:
         """Hold longer."""
         wallet_id = wallet_id_from(request.wallet, call)
-        outcome = answered(
-            await self._checkout.extend(
-                wallet_id, _reservation_id(request.reservation_id), canonical_uuid(request.extension_id),
-                request.ttl_seconds, call.deadline,
-            )
-        )  # fmt: skip
-        return checkout_pb2.ExtendReservationResponse(
-            reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
-            replayed=outcome.replayed,
-        )  # fmt: skip
+        command = self._checkout.extend(
+            wallet_id,
+            _reservation_id(request.reservation_id),
+            canonical_uuid(request.extension_id),
+            request.ttl_seconds,
+        )
+        response = checkout_pb2.ExtendReservationResponse()
+        await self._change(command, response, call)
+        return response
 
     async def get_reservation(
         self, request: checkout_pb2.GetReservationRequest, call: Call
@@ -123,38 +140,51 @@ class CheckoutRpc:
 
     async def execute(self, request: checkout_pb2.ExecuteRequest, call: Call) -> checkout_pb2.ExecuteResponse:
         """Run independent operations; one that is malformed or refused leaves the others untouched."""
-        outcomes = await asyncio.gather(
-            *[self._one(operation, index, call) for index, operation in enumerate(request.operations)]
-        )
-        return checkout_pb2.ExecuteResponse(outcomes=outcomes)
+        # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
+        begun = [self._begin(operation, call) for operation in request.operations]
+        response = checkout_pb2.ExecuteResponse()
+        add = response.outcomes.add
+        for operation in begun:
+            if isinstance(operation, Refusal):
+                _fill_refusal(add().refusal, operation)
+                continue
+            name, wallet_id, future = operation
+            outcome = await future
+            if isinstance(outcome, Refusal):
+                _fill_refusal(add().refusal, outcome)
+            else:
+                _fill(getattr(add(), name), wallet_id, outcome)
+        return response
 
-    async def _one(
-        self, operation: checkout_pb2.Operation, index: int, call: Call
-    ) -> checkout_pb2.OperationOutcome:
-        refusal = first_violation(operation, f"operations[{index}]")
-        if refusal is not None:
-            return _refused(refusal)
+    def _begin(self, operation: checkout_pb2.Operation, call: Call) -> Begun | Refusal:
+        """Check and submit one operation of a batch; it is refused in the words of a single call."""
+        name = operation.WhichOneof("operation")
+        refusal = first_violation(operation if name is None else getattr(operation, name))
+        if refusal is not None or name is None:
+            return refusal or Refusal(reason=Reason.FIELD_INVALID, field="operation")
         try:
-            match operation.WhichOneof("operation"):
-                case "reserve":
-                    return checkout_pb2.OperationOutcome(reserve=await self.reserve(operation.reserve, call))
-                case "commit":
-                    return checkout_pb2.OperationOutcome(commit=await self.commit(operation.commit, call))
-                case _:
-                    return checkout_pb2.OperationOutcome(release=await self.release(operation.release, call))
+            command: Change
+            if name == "reserve":
+                command = self._checkout.reserve(_wish(operation.reserve, call))
+            elif name == "commit":
+                command = _commit(operation.commit, call)
+            else:
+                command = _release(operation.release, call)
         except RefusedError as refused:
-            return _refused(refused.refusal)
+            return refused.refusal
+        return name, command.wallet_id, self._checkout.submit(command, call.deadline)
 
 
-def _refused(refusal: Refusal) -> checkout_pb2.OperationOutcome:
-    return checkout_pb2.OperationOutcome(
-        refusal=checkout_pb2.OperationRefusal(
-            code=refusal.reason.status.value,
-            reason=refusal.reason.name,
-            field=refusal.field,
-            message=refusal.message,
-        )
-    )
+def _fill_refusal(message: checkout_pb2.OperationRefusal, refusal: Refusal) -> None:
+    message.code, message.reason = refusal.reason.status.value, refusal.reason.name
+    message.field, message.message = refusal.field, refusal.message
+
+
+def _fill(message: Changed, wallet_id: WalletId, outcome: Outcome) -> None:
+    assert isinstance(outcome, ReservationOutcome)
+    fill_reservation(message.reservation, wallet_id, outcome.reservation)
+    fill_balance(message.balance, outcome.balance)
+    message.replayed = outcome.replayed
 
 
 def _order(message: types_pb2.Order) -> Order:
@@ -191,27 +221,6 @@ def _release(request: checkout_pb2.ReleaseRequest, call: Call) -> Release:
     return Release(
         wallet_id=wallet_id_from(request.wallet, call), reservation_id=_reservation_id(request.reservation_id)
     )
-
-
-def _reserve_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.ReserveResponse:
-    return checkout_pb2.ReserveResponse(
-        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
-        replayed=outcome.replayed,
-    )  # fmt: skip
-
-
-def _commit_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.CommitResponse:
-    return checkout_pb2.CommitResponse(
-        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
-        replayed=outcome.replayed,
-    )  # fmt: skip
-
-
-def _release_response(outcome: ReservationOutcome, wallet_id: WalletId) -> checkout_pb2.ReleaseResponse:
-    return checkout_pb2.ReleaseResponse(
-        reservation=reservation_message(wallet_id, outcome.reservation), balance=balance_message(outcome.balance),
-        replayed=outcome.replayed,
-    )  # fmt: skip
 
 
 def _quote_message(quote: Quote) -> checkout_pb2.QuoteResponse:

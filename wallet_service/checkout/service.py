@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from asyncio import Future
 from functools import partial
+
+from msgspec import Struct
 
 from wallet_service.checkout import policy, quotes
 from wallet_service.checkout.model import Quote, QuoteContent
@@ -12,14 +14,14 @@ from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import ReservationId, WalletId
 from wallet_service.kernel.signing import KeyRing, keyed_hash
 from wallet_service.ledger import commands
-from wallet_service.ledger.commands import ReservationOutcome
 from wallet_service.ledger.model import Order
 from wallet_service.ledger.program import Program
 from wallet_service.ledger.service import Ledger
 
+Change = commands.Deferred | commands.Commit | commands.Release
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReserveWish:
+
+class ReserveWish(Struct, frozen=True, kw_only=True):
     """A reservation as the caller asked for it."""
 
     wallet_id: WalletId
@@ -68,18 +70,21 @@ class Checkout:
             expires_at=expires_at,
         )  # fmt: skip
 
-    async def reserve(self, wish: ReserveWish, deadline: float) -> ReservationOutcome | Refusal:
-        """Hold value for an order: under its quote, or held to the same policy.
+    def reserve(self, wish: ReserveWish) -> commands.Deferred:
+        """Return the command that holds value for an order: under its quote, or held to the same policy.
 
         What speaks against it goes to the ledger with the command: a repeated id must find its first outcome even if
         its quote has expired since, and a refusal is remembered there.
         """
-        command = commands.Deferred(
+        return commands.Deferred(
             wallet_id=wish.wallet_id,
             reservation_id=wish.reservation_id,
             build=partial(self._reserve_command, wish),
         )
-        return _reservation(await self._ledger.submit(command, deadline))
+
+    def submit(self, command: Change, deadline: float) -> Future[commands.Outcome]:
+        """Send a command to the ledger; await the future for what became of it."""
+        return self._ledger.submit(command, deadline)
 
     def _reserve_command(self, wish: ReserveWish, program: Program) -> commands.Reserve:
         ttl_seconds = wish.ttl_seconds or program.redemption.reservation_ttl_seconds
@@ -110,23 +115,10 @@ class Checkout:
         first = min((r for r in refusals if r is not None), key=lambda r: r.reason.number, default=None)
         return expires_at, first
 
-    async def commit(self, command: commands.Commit, deadline: float) -> ReservationOutcome | Refusal:
-        """Spend held value."""
-        return _reservation(await self._ledger.submit(command, deadline))
-
-    async def release(self, command: commands.Release, deadline: float) -> ReservationOutcome | Refusal:
-        """Give held value back."""
-        return _reservation(await self._ledger.submit(command, deadline))
-
-    async def extend(
-        self,
-        wallet_id: WalletId,
-        reservation_id: ReservationId,
-        extension_id: str,
-        ttl_seconds: int,
-        deadline: float,
-    ) -> ReservationOutcome | Refusal:
-        """Hold longer, up to the program's longest time from the beginning."""
+    def extend(
+        self, wallet_id: WalletId, reservation_id: ReservationId, extension_id: str, ttl_seconds: int
+    ) -> commands.Deferred:
+        """Return the command that holds longer, up to the program's longest time from the beginning."""
 
         def build(program: Program) -> commands.Extend:
             return commands.Extend(
@@ -134,10 +126,4 @@ class Checkout:
                 lifetime_seconds_max=program.redemption.reservation_ttl_seconds_max,
             )  # fmt: skip
 
-        command = commands.Deferred(wallet_id=wallet_id, reservation_id=reservation_id, build=build)
-        return _reservation(await self._ledger.submit(command, deadline))
-
-
-def _reservation(outcome: commands.Outcome) -> ReservationOutcome | Refusal:
-    assert isinstance(outcome, ReservationOutcome | Refusal)
-    return outcome
+        return commands.Deferred(wallet_id=wallet_id, reservation_id=reservation_id, build=build)

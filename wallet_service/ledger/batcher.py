@@ -35,7 +35,6 @@ from wallet_service.ledger.model import Known, Terms, Wallet
 from wallet_service.ledger.program import Program
 from wallet_service.runtime.errors import (
     DatabaseConflict,
-    DatabaseError,
     DatabaseTimeout,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -56,8 +55,11 @@ class Waiting:
     command: Command | Deferred
     deadline: float
     future: asyncio.Future[Outcome]
-    sent: bool = False
-    """An append that carried it had no answer: it may have happened."""
+    decided: Outcome | None = None
+    """What the append that is under way would tell."""
+    unknown: Outcome | None = None
+    """What an append that had no answer would have told: it may have happened."""
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ class Batcher:
         self._queue.extendleft(reversed(parked))
 
     def _answer(self, waiting: Waiting, outcome: Outcome) -> None:
+        if waiting.answered:
+            return
+        waiting.answered = True
         self._size -= 1
         if not waiting.future.done():
             waiting.future.set_result(outcome)
@@ -194,32 +199,45 @@ class Batcher:
     def _give_up_on(self, batch: list[Waiting]) -> None:
         """Leave nobody waiting if a batch ended by something nobody foresaw."""
         for waiting in batch:
-            if not waiting.future.done():
-                waiting.future.set_result(_lost(waiting, Reason.INTERNAL))
+            waiting.unknown = waiting.unknown or waiting.decided
+            self._answer(waiting, _lost(waiting, Reason.INTERNAL))
 
     async def _run(self, session: Session, batch: list[Waiting]) -> None:
         """Load, decide, append; again for those whose wallet somebody else changed meanwhile."""
         todo = batch
         for attempt in range(ATTEMPTS_MAX):
+            for waiting in todo:
+                waiting.decided = None
             try:
                 todo = await self._attempt(session, todo, locked=attempt >= LOCK_FROM_ATTEMPT)
             except DatabaseConflict:
-                for waiting in todo:  # rolled back for certain
-                    waiting.sent = False
-            except DatabaseError as fault:
-                # Both are for the retry: what an unanswered append did, the ids will show.
-                if (
-                    not isinstance(fault, OutcomeUnknown | DatabaseUnavailable | DatabaseTimeout)
-                    or attempt + 1 == ATTEMPTS_MAX
-                ):
+                pass  # rolled back for certain
+            except (OutcomeUnknown, DatabaseUnavailable, DatabaseTimeout) as fault:
+                # All are for the retry: what an unanswered append did, the ids will show.
+                if isinstance(fault, OutcomeUnknown):
+                    for waiting in todo:
+                        waiting.unknown = waiting.unknown or waiting.decided
+                if attempt + 1 == ATTEMPTS_MAX:
                     _log.warning("a batch of %d commands failed: %s", len(todo), fault)
-                    self._refuse_all(todo, fault)
-                    return
+                    return self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
                 todo = self._still_in_time(todo)
                 await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+            except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
+                return await self._run_apart(session, todo, fault)
             if not todo:
-                return
-        self._refuse_all(todo, None)
+                return None
+        return self._refuse_all(todo, Reason.CONTENTION)
+
+    async def _run_apart(self, session: Session, todo: list[Waiting], fault: Exception) -> None:
+        """Run a batch that nothing was written of by halves, so that one poisonous command fails alone."""
+        left = [waiting for waiting in todo if not waiting.answered]
+        if len(left) <= 1:
+            _log.error("a command failed", exc_info=fault)
+            return self._refuse_all(left, Reason.INTERNAL)
+        middle = len(left) // 2
+        # One after the other: a wallet's commands keep their order.
+        await self._run(session, left[:middle])
+        return await self._run(session, left[middle:])
 
     def _still_in_time(self, todo: list[Waiting]) -> list[Waiting]:
         now = asyncio.get_running_loop().time()
@@ -228,10 +246,7 @@ class Batcher:
             self._answer(waiting, _lost(waiting, Reason.DATABASE_UNAVAILABLE))
         return [waiting for waiting in todo if waiting.deadline > now]
 
-    def _refuse_all(self, todo: list[Waiting], fault: DatabaseError | None) -> None:
-        reason = Reason.CONTENTION if fault is None else Reason.INTERNAL
-        if isinstance(fault, OutcomeUnknown | DatabaseUnavailable | DatabaseTimeout):
-            reason = Reason.DATABASE_UNAVAILABLE
+    def _refuse_all(self, todo: list[Waiting], reason: Reason) -> None:
         for waiting in todo:
             self._answer(waiting, _lost(waiting, reason))
 
@@ -250,7 +265,6 @@ class Batcher:
         again: list[Waiting] = []
         for waiting, outcome in decided.outcomes:
             if waiting.command.wallet_id in decided.lost:
-                waiting.sent = False
                 again.append(waiting)
             else:
                 self._answer(waiting, outcome)
@@ -266,8 +280,8 @@ class Batcher:
         written, outcomes = self._decide_all(loaded, todo)
         if not written.wallets:
             return Decided(outcomes, frozenset(), [])
-        for waiting, _ in outcomes:
-            waiting.sent = True
+        for waiting, outcome in outcomes:
+            waiting.decided = outcome
         lost = await store.append(session, written, timeout_seconds=seconds)
         changed = [wallet for key, (_, wallet, _) in written.wallets.items() if key not in lost]
         return Decided(outcomes, lost, changed)
@@ -307,14 +321,22 @@ class Batcher:
 
 
 def _lost(waiting: Waiting, reason: Reason) -> Refusal:
-    return Refusal(reason=Reason.OUTCOME_UNKNOWN if waiting.sent else reason)
+    return Refusal(reason=reason if waiting.unknown is None else Reason.OUTCOME_UNKNOWN)
 
 
 def _as_first(waiting: Waiting, outcome: Outcome) -> Outcome:
-    """Answer as the first attempt would have: what we find now is what it had done."""
-    if waiting.sent and not isinstance(outcome, Refusal) and outcome.replayed:
-        return replace(outcome, replayed=False)
-    return outcome
+    """Answer as the attempt that had no answer would have: what we find now is what it had done."""
+    first = waiting.unknown
+    if first is None or _replayed(first):
+        return outcome
+    if not isinstance(outcome, Refusal):
+        return replace(outcome, replayed=False) if outcome.replayed else outcome
+    facts = {name: fact for name, fact in outcome.facts.items() if name != "replayed"}
+    return replace(outcome, facts=facts) if len(facts) < len(outcome.facts) else outcome
+
+
+def _replayed(outcome: Outcome) -> bool:
+    return "replayed" in outcome.facts if isinstance(outcome, Refusal) else outcome.replayed
 
 
 def _known(loaded: store.Loaded, command: Command) -> Known:

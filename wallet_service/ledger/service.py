@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,9 @@ class Ledger:
         self.snapshots.publish(wallets)
         self.watchers.changed(wallets)
 
-    async def submit(self, command: Command | Deferred, deadline: float) -> Outcome:
+    def submit(self, command: Command | Deferred, deadline: float) -> asyncio.Future[Outcome]:
         """Change a wallet: the one way in. What is refused changes nothing but its own record."""
-        return await self.batcher.submit(command, deadline)
+        return self.batcher.submit(command, deadline)
 
     async def open_wallet(
         self, program_id: ProgramId, customer_ref: str, deadline: float

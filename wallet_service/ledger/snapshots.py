@@ -14,6 +14,8 @@ from wallet_service.runtime.cache import Cache, Versioned
 
 _log = logging.getLogger(__name__)
 PENDING_MAX: Final = 20_000
+WRITTEN_MAX: Final = 512
+"""Snapshots in one call to the cache: it answers nobody else meanwhile."""
 
 
 def key_of(wallet_id: WalletId) -> str:
@@ -43,13 +45,18 @@ class Snapshots:
             await self._wake.wait()
             self._wake.clear()
             pending, self._pending = self._pending, {}
-            items = [
-                Versioned(key=key_of(key), version=w.revision, payload=codec.snapshot_bytes(w))
-                for key, w in pending.items()
-            ]
-            if items and not await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds):
-                # What could not be written may stand there older: versions are checked, so it is only slower.
-                _log.debug("%d snapshots were not cached", len(items))
+            wallets = list(pending.values())
+            for start in range(0, len(wallets), WRITTEN_MAX):
+                await self._write(wallets[start : start + WRITTEN_MAX])
+
+    async def _write(self, wallets: Sequence[Wallet]) -> None:
+        items = [
+            Versioned(key=key_of(w.wallet_id), version=w.revision, payload=codec.snapshot_bytes(w))
+            for w in wallets
+        ]
+        if not await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds):
+            # What could not be written may stand there older: versions are checked, so it is only slower.
+            _log.debug("%d snapshots were not cached", len(items))
 
     async def get(self, wallet_id: WalletId) -> Wallet | None:
         """Return the cached wallet, or None if it is absent, unreadable or another's."""

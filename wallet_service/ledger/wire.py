@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 def timestamp(moment: Instant) -> Timestamp:
     """Return a moment as a message, exactly."""
-    seconds, rest = divmod(moment, MICROSECONDS_PER_SECOND)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+    message = Timestamp()
+    fill_timestamp(message, moment)
+    return message
 
 
 def instant(message: Timestamp, field: str) -> Instant:
@@ -59,12 +60,28 @@ def answered(outcome: T | Refusal) -> T:
     return outcome
 
 
+def fill_timestamp(message: Timestamp, moment: Instant) -> None:
+    """Set a moment in a message, exactly."""
+    message.seconds, rest = divmod(moment, MICROSECONDS_PER_SECOND)
+    message.nanos = rest * 1_000
+
+
+def fill_balance(message: types_pb2.Balance, balance: Balance) -> None:
+    """Set balances in a message. Filling in place costs a third of making a message and copying it in."""
+    (
+        message.pending_minor,
+        message.available_minor,
+        message.reserved_minor,
+        message.frozen_minor,
+        message.version,
+    ) = balance
+
+
 def balance_message(balance: Balance) -> types_pb2.Balance:
     """Return balances as a message."""
-    return types_pb2.Balance(
-        pending_minor=balance[0], available_minor=balance[1], reserved_minor=balance[2], frozen_minor=balance[3],
-        version=balance[4],
-    )  # fmt: skip
+    message = types_pb2.Balance()
+    fill_balance(message, balance)
+    return message
 
 
 def lot_message(lot: Lot) -> types_pb2.Lot:
@@ -75,20 +92,33 @@ def lot_message(lot: Lot) -> types_pb2.Lot:
 
 def reservation_message(wallet_id: WalletId, reservation: Reservation) -> types_pb2.Reservation:
     """Return a reservation as a message."""
-    r = reservation
-    message = types_pb2.Reservation(
-        reservation_id=r.reservation_id, wallet_id=wallet_id, state=int(r.state),  # type: ignore[arg-type]
-        amount_minor=r.amount, committed_minor=r.committed, value_minor=r.value_minor, order_ref=r.order_ref,
-        order_total_minor=r.order_total_minor, currency=r.currency, created_at=timestamp(r.created_at),
-        expires_at=timestamp(r.expires_at), closed_at=None if r.closed_at is None else timestamp(r.closed_at),
-        refused_reason=r.refused.reason.name if r.refused else "",
-    )  # fmt: skip
+    message = types_pb2.Reservation()
+    fill_reservation(message, wallet_id, reservation)
+    return message
+
+
+def fill_reservation(message: types_pb2.Reservation, wallet_id: WalletId, r: Reservation) -> None:
+    """Set a reservation in a message."""
+    message.reservation_id = r.reservation_id
+    message.wallet_id = wallet_id
+    message.state = int(r.state)  # type: ignore[assignment]
+    message.amount_minor = r.amount
+    message.committed_minor = r.committed
+    message.value_minor = r.value_minor
+    message.order_ref = r.order_ref
+    message.order_total_minor = r.order_total_minor
+    message.currency = r.currency
+    fill_timestamp(message.created_at, r.created_at)
+    fill_timestamp(message.expires_at, r.expires_at)
+    if r.closed_at is not None:
+        fill_timestamp(message.closed_at, r.closed_at)
+    if r.refused is not None:
+        message.refused_reason = r.refused.reason.name
     for act in r.acts:
         if act.kind is ActKind.COMMIT:
-            message.commits.add(
-                commit_id=act.act_id, amount_minor=act.amount, final=act.final, at=timestamp(act.at)
-            )
-    return message
+            commit = message.commits.add()
+            commit.commit_id, commit.amount_minor, commit.final = act.act_id, act.amount, act.final
+            fill_timestamp(commit.at, act.at)
 
 
 def entry_message(entry: Entry) -> types_pb2.Entry:

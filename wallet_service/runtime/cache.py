@@ -24,15 +24,21 @@ T = TypeVar("T")
 
 # A value is its version in 16 hex digits, then the payload: versions compare as text, exactly up to 64 bits.
 _VERSION_CHARS: Final = 16
-# KEYS[1] the key; ARGV version, payload, milliseconds to live. Writes only what is newer than what is there; something
-# that is not ours (another type, a short text) is replaced.
+# KEYS the keys; ARGV milliseconds to live, then version and payload of each key. Writes only what is newer than what is
+# there; something that is not ours (another type, a short text) is replaced. One call for all: a call of its own for
+# each key cost this process a seventh of its time.
 _PUT_IF_NEWER: Final = """
-local kind = redis.call('TYPE', KEYS[1]).ok
-if kind == 'string' then
-  local stored = redis.call('GETRANGE', KEYS[1], 0, 15)
-  if #stored == 16 and stored >= ARGV[1] then return 0 end
+for n, key in ipairs(KEYS) do
+  local version = ARGV[2 * n]
+  local newer = true
+  if redis.call('TYPE', key).ok == 'string' then
+    local stored = redis.call('GETRANGE', key, 0, 15)
+    newer = #stored ~= 16 or stored < version
+  end
+  if newer then
+    redis.call('SET', key, version .. ARGV[2 * n + 1], 'PX', ARGV[1])
+  end
 end
-redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
@@ -131,10 +137,11 @@ class Cache:
             return await pipeline.execute(raise_on_error=False)
 
     async def _write(self, items: Sequence[Versioned], ttl_ms: int) -> bool:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for item in items:
-                pipeline.eval(_PUT_IF_NEWER, 1, item.key, f"{item.version:016x}", item.payload, ttl_ms)
-            await pipeline.execute()
+        arguments: list[str | int | bytes] = [item.key for item in items]
+        arguments.append(ttl_ms)
+        for item in items:
+            arguments += (f"{item.version:016x}", item.payload)
+        await self._client.execute_command("EVAL", _PUT_IF_NEWER, len(items), *arguments)  # type: ignore[no-untyped-call]
         return True
 
     async def _forget(self, keys: Sequence[str]) -> bool:
