@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
 
@@ -21,6 +22,7 @@ from wallet_service.ledger.worker import Sweeper
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
+from wallet_service.runtime.errors import DatabaseError, StartError
 from wallet_service.runtime.keys import development_secret, load_secret, load_signing_keys
 from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.runtime.telemetry import Telemetry, start_telemetry
@@ -34,6 +36,9 @@ from wallet_service.transport.telemetry import DoorTelemetry
 from wallet_service.transport.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
+
+_NOT_THERE: Final = frozenset({"3F000", "42P01", "42703", "42883"})
+"""SQLSTATEs of a schema, table, column or function that does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -71,8 +76,11 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     )  # fmt: skip
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
     watch_ledger(telemetry.meter, ledger)
-    await ledger.programs.refresh()
     life.on_stop("ledger", ledger.close)
+    try:
+        await ledger.programs.refresh()
+    except DatabaseError as fault:
+        raise StartError(_unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
@@ -148,6 +156,12 @@ async def work(settings: Settings, addresses: Addresses) -> int:
         _log.info("working")
         await life.until_stopped()
     return 0
+
+
+def _unusable(fault: DatabaseError) -> str:
+    if fault.sqlstate in _NOT_THERE:
+        return "the database does not hold this version's tables and functions: run `wallet migrate` first"
+    return f"the database cannot be used: {' '.join(str(fault).split())}"
 
 
 def _quote_keys_file(settings: Settings) -> Path:

@@ -56,6 +56,8 @@ def up(
     settings = load_settings({**given(grpc_port=port, workers=workers, data_dir=data_dir), **quiet})
     _set_up_logging(settings)
     _refuse_if_busy(settings)
+    # gRPC's fork handlers would speak up whenever a dead worker is started again.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     # Before anything imports gRPC: its threads and a child's start do not go together.
     embedded = start_embedded(
         settings.data_dir, postgres=settings.database_url is None, valkey=settings.redis_url is None
