@@ -1,5 +1,7 @@
 CREATE SCHEMA ledger;
 
+CREATE SCHEMA reconciliation;
+
 CREATE TYPE ledger.credit_row AS (
 	wallet_id uuid,
 	credit_id uuid,
@@ -316,6 +318,29 @@ begin
 end
 $$;
 
+CREATE FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) RETURNS TABLE(pid integer, application_name text, what text, milliseconds bigint)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+select s.pid, s.application_name, s.what, s.milliseconds
+from (
+  select
+    a.pid, a.application_name,
+    case
+      when w.waitstart is not null then 'waiting'
+      when a.state is null then 'hidden'
+      when a.state like 'idle in transaction%' then 'idle'
+    end as what,
+    (extract(epoch from clock_timestamp() - coalesce(w.waitstart, a.state_change)) * 1000)::bigint as milliseconds
+  from pg_catalog.pg_stat_activity as a
+  left join (
+    select l.pid, min(l.waitstart) as waitstart from pg_catalog.pg_locks as l where not l.granted group by l.pid
+  ) as w on w.pid = a.pid
+  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+) as s
+where s.what = 'hidden' or (s.what is not null and s.milliseconds >= p_milliseconds)
+$$;
+
 CREATE TABLE ledger.credit (
     wallet_id uuid NOT NULL,
     credit_id uuid NOT NULL,
@@ -501,6 +526,8 @@ ALTER TABLE ONLY ledger.wallet
 
 GRANT USAGE ON SCHEMA ledger TO wallet_app;
 
+GRANT USAGE ON SCHEMA reconciliation TO wallet_app;
+
 REVOKE ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) TO wallet_app;
 
@@ -517,6 +544,9 @@ REVOKE ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, 
 GRANT ALL ON FUNCTION ledger.put_program(p_program_id text, p_expected bigint, p_display_name text, p_sandbox boolean, p_asset text, p_exponent smallint, p_currency text, p_rate_numerator bigint, p_rate_denominator bigint, p_floor_minor bigint, p_policy text, p_clock bigint, p_actor text, p_reason text) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.credit_row[], p_operations ledger.operation_row[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.credit TO wallet_app;
 

@@ -1,0 +1,58 @@
+"""What is wrong with a cached snapshot, if anything. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wallet_service.kernel.ids import ProgramId, WalletId
+from wallet_service.ledger.model import Balance, Wallet
+from wallet_service.reconciliation.model import Finding, Invariant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A wallet as the database has it, read after the cache was."""
+
+    wallet_id: WalletId
+    program_id: ProgramId
+    revision: int
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """What the cache holds under the name of a wallet; None: something that is no snapshot."""
+
+    wallet_id: WalletId
+    snapshot: Wallet | None
+
+
+def judge_cached(cached: Cached, recorded: Recorded | None) -> Finding | None:
+    """Return what is wrong. Older than the database is never wrong: readers compare versions."""
+    snapshot = cached.snapshot
+    if snapshot is None:
+        return _finding("what is cached under a wallet is not a snapshot", cached, recorded)
+    if snapshot.wallet_id != cached.wallet_id:
+        return _finding("a cached snapshot names another wallet", cached, recorded)
+    if recorded is None:
+        return _finding("a snapshot is cached of a wallet that does not exist", cached, recorded)
+    if snapshot.revision > recorded.revision:
+        return _finding("a cached snapshot is newer than the database", cached, recorded)
+    if snapshot.revision == recorded.revision and snapshot.balance != recorded.balance:
+        return _finding("a cached snapshot shows other balances than the database", cached, recorded)
+    return None
+
+
+def _finding(sentence: str, cached: Cached, recorded: Recorded | None) -> Finding:
+    facts: dict[str, object] = {}
+    if cached.snapshot is not None:
+        facts |= {"cached_revision": cached.snapshot.revision, "cached": list(cached.snapshot.balance)}
+    if recorded is not None:
+        facts |= {"revision": recorded.revision, "recorded": list(recorded.balance)}
+    return Finding(
+        invariant=Invariant.CACHE,
+        sentence=sentence,
+        wallet_id=cached.wallet_id,
+        program_id=recorded.program_id if recorded is not None else None,
+        facts=facts,
+    )
