@@ -56,9 +56,7 @@ class CheckoutRpc:
         wallet_id = wallet_id_from(request.wallet, call)
         wish = request.amount_minor if request.WhichOneof("wish") == "amount_minor" else None
         order = _order(request.order)
-        quote = answered(
-            await self._checkout.quote(wallet_id, order, wish, request.min_version, call.deadline)
-        )
+        quote = answered(await self._checkout.quote(wallet_id, order, wish, request.min_version))
         return _quote_message(quote)
 
     async def reserve(self, request: checkout_pb2.ReserveRequest, call: Call) -> checkout_pb2.ReserveResponse:

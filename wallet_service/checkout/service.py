@@ -43,10 +43,10 @@ class Checkout:
         self._device_key = device_key
 
     async def quote(
-        self, wallet_id: WalletId, order: Order, wish: int | None, min_version: int, deadline: float
+        self, wallet_id: WalletId, order: Order, wish: int | None, min_version: int
     ) -> Quote | Refusal:
         """Say how much of the order the wallet may pay. Writes nothing; may answer from the cache and says its version."""
-        view = await self._ledger.view(wallet_id, min_version, deadline)
+        view = await self._ledger.view(wallet_id, min_version)
         if isinstance(view, Refusal):
             return view
         if order.currency != view.program.currency:

@@ -72,7 +72,7 @@ class WalletRpc:
         shape = f"{wallet_id}|{request.oldest_first}|{sorted(chosen.kinds)}|{chosen.since}|{chosen.until}"
         after = int(self._pages.open("entries", shape, request.page_token) or 0)
         size = request.page_size or PAGE_DEFAULT
-        answered(await self._ledger.view(wallet_id, 0, call.deadline))
+        answered(await self._ledger.view(wallet_id, 0))
         entries = await self._ledger.entries(
             wallet_id, after, size + 1, call.deadline, oldest_first=request.oldest_first, chosen=chosen
         )
@@ -88,7 +88,7 @@ class WalletRpc:
         """Answer the balance after the last entry at or before a moment."""
         wallet_id = wallet_id_from(request.wallet, call)
         at = instant(request.at, "at")
-        answered(await self._ledger.view(wallet_id, 0, call.deadline))
+        answered(await self._ledger.view(wallet_id, 0))
         balance = await self._ledger.balance_at(wallet_id, at, call.deadline)
         return wallet_pb2.GetBalanceAtResponse(balance=balance_message(balance), as_of=timestamp(at))
 

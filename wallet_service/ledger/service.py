@@ -16,6 +16,7 @@ from wallet_service.ledger.batcher import Batcher, Limits
 from wallet_service.ledger.clock import DatabaseClock
 from wallet_service.ledger.commands import Command, Deferred, Outcome, Settle
 from wallet_service.ledger.decide import decide
+from wallet_service.ledger.gathering import Gathering
 from wallet_service.ledger.model import Balance, Entry, Known, Reservation, ReservationState, Wallet
 from wallet_service.ledger.program import Program, refusal_to_advance, refusal_to_change
 from wallet_service.ledger.programs import Programs
@@ -27,6 +28,10 @@ from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.database import Database
 
 VERIFY_PAGE: Final = 2_000
+READ_SECONDS: Final = 2.0
+LOAD_MAX: Final = 256
+LOADS_IN_FLIGHT: Final = 2
+"""Reads of wallets under way at once: after a flush of the cache, this is all that the database sees."""
 _LAST_ID: Final = ReservationId("ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
@@ -48,6 +53,7 @@ class Ledger:
         self.snapshots = Snapshots(cache, snapshot_ttl_seconds)
         self.watchers = WatchHub(db)
         self.clock = DatabaseClock()
+        self._loads = Gathering(self._load, batch_max=LOAD_MAX, in_flight_max=LOADS_IN_FLIGHT)
         self._sessions = [db.open_session(f"ledger-{n}") for n in range(limits.in_flight_max)]
         self.batcher = Batcher(
             self._sessions,
@@ -82,11 +88,9 @@ class Ledger:
             self._db, wallet_id, program_id, customer_ref, timeout_seconds=seconds
         )
 
-    async def view(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
+    async def view(self, wallet_id: WalletId, min_version: int) -> WalletView | Refusal:
         """Return a wallet as it stands now, what is overdue counted as settled. Reads the cache first; never writes."""
-        found = await self._cached(wallet_id, min_version) or await self.loaded(
-            wallet_id, min_version, deadline
-        )
+        found = await self._cached(wallet_id, min_version) or await self.loaded(wallet_id, min_version)
         if isinstance(found, Refusal):
             return found
         settle = Settle(wallet_id=wallet_id)
@@ -95,15 +99,11 @@ class Ledger:
 
     async def recorded(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
         """Return a wallet as it is recorded, after recording what is overdue: balance and entries agree."""
-        found = await self._cached(wallet_id, min_version) or await self.loaded(
-            wallet_id, min_version, deadline
-        )
+        found = await self._cached(wallet_id, min_version) or await self.loaded(wallet_id, min_version)
         if isinstance(found, Refusal) or found.wallet.next_due_at > found.now:
             return found
         settled = await self.submit(Settle(wallet_id=wallet_id), deadline)
-        return (
-            settled if isinstance(settled, Refusal) else await self.loaded(wallet_id, min_version, deadline)
-        )
+        return settled if isinstance(settled, Refusal) else await self.loaded(wallet_id, min_version)
 
     async def _cached(self, wallet_id: WalletId, min_version: int) -> WalletView | None:
         now = self.clock.now()
@@ -116,23 +116,32 @@ class Ledger:
             return None
         return WalletView(wallet=wallet, program=program, now=now)
 
-    async def loaded(self, wallet_id: WalletId, min_version: int, deadline: float) -> WalletView | Refusal:
-        """Return a wallet as the database has it now."""
-        seconds = left(deadline)
-        loaded = await store.load(self._db, [wallet_id], [], [], [], timeout_seconds=seconds)
-        self.clock.heard(loaded.now)
-        wallet = loaded.wallets.get(wallet_id)
-        if wallet is None:
+    async def loaded(self, wallet_id: WalletId, min_version: int) -> WalletView | Refusal:
+        """Return a wallet as the database has it now; concurrent readers share a statement."""
+        view = await self._loads.get(wallet_id)
+        if view is None:
             return wallet_not_found()
-        if wallet.version < min_version:
+        if view.wallet.version < min_version:
             return Refusal(
-                reason=Reason.VERSION_UNKNOWN, field="min_version", facts={"version": str(wallet.version)}
+                reason=Reason.VERSION_UNKNOWN,
+                field="min_version",
+                facts={"version": str(view.wallet.version)},
             )
-        self.snapshots.publish([wallet])
+        return view
+
+    async def _load(self, wallets: list[WalletId]) -> dict[WalletId, WalletView]:
+        loaded = await store.load(self._db, wallets, [], [], [], timeout_seconds=READ_SECONDS)
+        self.clock.heard(loaded.now)
+        self.snapshots.publish(list(loaded.wallets.values()))
         await self.programs.ensure(loaded.programs)
-        program = self.programs.known(wallet.program_id)
-        assert program is not None
-        return WalletView(wallet=wallet, program=program, now=loaded.clocks.get(wallet_id, loaded.now))
+        return {
+            wallet_id: WalletView(
+                wallet=wallet,
+                program=self.programs.program_of(wallet),
+                now=loaded.clocks.get(wallet_id, loaded.now),
+            )
+            for wallet_id, wallet in loaded.wallets.items()
+        }
 
     async def reservation(
         self, wallet_id: WalletId, reservation_id: ReservationId, deadline: float
@@ -192,7 +201,7 @@ class Ledger:
 
     async def verify(self, wallet_id: WalletId, deadline: float) -> Verdict | Refusal:
         """Compute a wallet's history again from its first entry."""
-        found = await self.loaded(wallet_id, 0, deadline)
+        found = await self.loaded(wallet_id, 0)
         if isinstance(found, Refusal):
             return found
         verifier = Verifier(found.wallet)

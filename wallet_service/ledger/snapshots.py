@@ -9,6 +9,7 @@ from typing import Final
 
 from wallet_service.kernel.ids import WalletId
 from wallet_service.ledger import codec
+from wallet_service.ledger.gathering import Gathering
 from wallet_service.ledger.model import Wallet
 from wallet_service.runtime.cache import Cache, Versioned
 
@@ -16,6 +17,10 @@ _log = logging.getLogger(__name__)
 PENDING_MAX: Final = 20_000
 WRITTEN_MAX: Final = 512
 """Snapshots in one call to the cache: it answers nobody else meanwhile."""
+READ_MAX: Final = 256
+READS_IN_FLIGHT: Final = 2
+RETRY_SECONDS: Final = 0.2
+"""After the cache has not taken what was written."""
 
 
 def key_of(wallet_id: WalletId) -> str:
@@ -30,7 +35,9 @@ class Snapshots:
         self._cache = cache
         self._ttl_seconds = ttl_seconds
         self._pending: dict[WalletId, Wallet] = {}
+        self._writing: dict[WalletId, Wallet] = {}
         self._wake = asyncio.Event()
+        self._reads = Gathering(self._read, batch_max=READ_MAX, in_flight_max=READS_IN_FLIGHT)
 
     def publish(self, wallets: Sequence[Wallet]) -> None:
         """Queue snapshots; the latest of a wallet wins, and under overload the rest is simply not cached."""
@@ -40,35 +47,55 @@ class Snapshots:
         self._wake.set()
 
     async def run(self) -> None:
-        """Write what is queued, one round trip for all of it; runs until cancelled."""
+        """Write what is queued, a few hundred in a round trip; runs until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            pending, self._pending = self._pending, {}
-            wallets = list(pending.values())
-            for start in range(0, len(wallets), WRITTEN_MAX):
-                await self._write(wallets[start : start + WRITTEN_MAX])
+            if not await self._flush():
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
-    async def _write(self, wallets: Sequence[Wallet]) -> None:
+    async def _flush(self) -> bool:
+        """Write what is queued; what the cache does not take is kept for the next try: what stands there is older."""
+        self._writing, self._pending = self._pending, {}
+        wallets = list(self._writing.values())
+        try:
+            for start in range(0, len(wallets), WRITTEN_MAX):
+                if not await self._write(wallets[start : start + WRITTEN_MAX]):
+                    for wallet in wallets[start:]:
+                        self._pending.setdefault(wallet.wallet_id, wallet)
+                    return False
+        finally:
+            self._writing = {}
+        return True
+
+    async def _write(self, wallets: Sequence[Wallet]) -> bool:
         items = [
             Versioned(key=key_of(w.wallet_id), version=w.revision, payload=codec.snapshot_bytes(w))
             for w in wallets
         ]
-        if not await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds):
-            # What could not be written may stand there older: versions are checked, so it is only slower.
-            _log.debug("%d snapshots were not cached", len(items))
+        return await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds)
 
     async def get(self, wallet_id: WalletId) -> Wallet | None:
-        """Return the cached wallet, or None if it is absent, unreadable or another's."""
-        waiting = self._pending.get(wallet_id)
-        if waiting is not None:
-            return waiting
-        (found,) = await self._cache.get_many([key_of(wallet_id)])
-        if found is None:
-            return None
-        try:
-            wallet = codec.snapshot_of(found)
-        except ValueError:
-            _log.warning("a cached snapshot could not be read and is ignored")
-            return None
-        return wallet if wallet.wallet_id == wallet_id else None
+        """Return the wallet as this process published it last or as it is cached; None if it is not."""
+        return (
+            self._pending.get(wallet_id) or self._writing.get(wallet_id) or await self._reads.get(wallet_id)
+        )
+
+    async def _read(self, wallets: list[WalletId]) -> dict[WalletId, Wallet]:
+        raw = await self._cache.get_many([key_of(wallet_id) for wallet_id in wallets])
+        found: dict[WalletId, Wallet] = {}
+        for wallet_id, text in zip(wallets, raw, strict=True):
+            wallet = None if text is None else _trusted(text, wallet_id)
+            if wallet is not None:
+                found[wallet_id] = wallet
+        return found
+
+
+def _trusted(text: bytes, wallet_id: WalletId) -> Wallet | None:
+    """Return the wallet of a cached text if it can be one, and is this one."""
+    try:
+        wallet = codec.snapshot_of(text)
+    except ValueError:
+        _log.warning("a cached snapshot could not be read and is ignored")
+        return None
+    return wallet if wallet.wallet_id == wallet_id else None

@@ -44,7 +44,7 @@ async def watch(ledger: Ledger, wallet_id: WalletId, after: int | None) -> Async
 
 
 async def _view(ledger: Ledger, wallet_id: WalletId) -> WalletView:
-    found = await ledger.loaded(wallet_id, 0, time.monotonic() + READ_SECONDS)
+    found = await ledger.loaded(wallet_id, 0)
     if isinstance(found, Refusal):
         raise RefusedError(found)
     return found

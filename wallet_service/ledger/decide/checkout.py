@@ -57,7 +57,7 @@ def reserve(draft: Draft, known: Known, command: Reserve) -> ReservationOutcome 
     )
     hold = replace_lots(_reservation(draft, command, None), taken)
     draft.holds = (*draft.holds, hold)
-    draft.due(draft.lapses_at(hold))
+    draft.due(hold.expires_at)
     return ReservationOutcome(reservation=hold, balance=hold.opened)
 
 

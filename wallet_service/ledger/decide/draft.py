@@ -185,8 +185,8 @@ class Draft:
         )  # fmt: skip
 
     def reckon_due(self) -> None:
-        """Compute exactly when something is due next."""
-        moments = [self.lapses_at(hold) for hold in self.holds]
+        """Compute when something is due next: not later than that, whatever becomes of the program's grace."""
+        moments = [hold.expires_at for hold in self.holds]
         if self.available_lots:
             moments.append(self.available_lots[0].expires_at)
         self.next_due_at = min(moments, default=NEVER)

@@ -10,8 +10,7 @@ from wallet_service.ledger.model import Account, EntryKind, Reservation, Reserva
 
 def settle(draft: Draft) -> None:
     """Record everything that is due. An overdue hold's value is free again before anything else is decided."""
-    if draft.next_due_at > draft.now and not any(draft.lapses_at(hold) <= draft.now for hold in draft.holds):
-        # Holds are looked at all the same: a program may have shortened its grace since.
+    if draft.next_due_at > draft.now:
         return
     before = draft.next_due_at
     for hold in sorted(draft.holds, key=lambda hold: (hold.expires_at, hold.reservation_id)):

@@ -3,7 +3,8 @@
 -- Locks: the named wallets, in ascending order, so that two batches that meet on two wallets cannot deadlock. A join
 -- does not keep an order: lock first, then write.
 -- Why it checks what it is given: it is the only way in, so balances, entry numbers and moves must agree here even if
--- the caller is wrong. WL001 is raised when they do not; nothing of the batch is written then.
+-- the caller is wrong. WL001 is raised when they do not, or when something final would change; nothing of the batch is
+-- written then.
 create or replace function ledger.append(
   p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]
 ) returns uuid[]
@@ -14,6 +15,7 @@ as $$
 declare
   v_lost uuid[];
   v_wrong uuid;
+  v_rows bigint;
 begin
   select array_agg(n.wallet_id) filter (where w.revision is distinct from n.expected)
   into v_lost
@@ -22,28 +24,44 @@ begin
     select x.revision from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
   ) as w on true;
 
-  -- Entry numbers follow on without a gap, and the moves add up to the new balances.
-  select n.wallet_id into v_wrong
+  -- Entry numbers follow on without a gap, each entry moves the balances that it shows, the last one shows those of
+  -- the wallet, and nothing belongs to a wallet that is not locked.
+  select coalesce(n.wallet_id, e.wallet_id) into v_wrong
   from unnest(p_wallets) as n
-  join ledger.wallet as w on w.wallet_id = n.wallet_id
-  left join (
+  full join (
     select
-      e.wallet_id, count(*) as entries, min(e.seq) as first_seq,
-      sum(case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end) as pending,
-      sum(case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end) as available,
-      sum(case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end) as reserved,
-      sum(case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end) as frozen
-    from unnest(p_entries) as e
-    group by e.wallet_id
-  ) as m on m.wallet_id = n.wallet_id
-  where (v_lost is null or n.wallet_id <> all (v_lost))
+      u.wallet_id, u.seq, u.pending, u.available, u.reserved, u.frozen, u.hash, row_number() over steps as step,
+      lead(u.seq) over steps is null as is_last,
+      sum(case u.target when 1 then u.amount else 0 end - case u.source when 1 then u.amount else 0 end)
+        over steps as pending_moved,
+      sum(case u.target when 2 then u.amount else 0 end - case u.source when 2 then u.amount else 0 end)
+        over steps as available_moved,
+      sum(case u.target when 3 then u.amount else 0 end - case u.source when 3 then u.amount else 0 end)
+        over steps as reserved_moved,
+      sum(case u.target when 4 then u.amount else 0 end - case u.source when 4 then u.amount else 0 end)
+        over steps as frozen_moved
+    from unnest(p_entries) as u
+    window steps as (partition by u.wallet_id order by u.seq rows unbounded preceding)
+  ) as e on e.wallet_id = n.wallet_id
+  left join ledger.wallet as w on w.wallet_id = n.wallet_id
+  where (v_lost is null or n.wallet_id is null or n.wallet_id <> all (v_lost))
     and (
-      n.version <> w.version + coalesce(m.entries, 0)
-      or m.first_seq <> w.version + 1
-      or n.pending <> w.pending + coalesce(m.pending, 0)
-      or n.available <> w.available + coalesce(m.available, 0)
-      or n.reserved <> w.reserved + coalesce(m.reserved, 0)
-      or n.frozen <> w.frozen + coalesce(m.frozen, 0)
+      n.wallet_id is null
+      or n.revision <= n.expected
+      or case
+        when e.seq is null then
+          (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+          is distinct from (w.version, w.pending, w.available, w.reserved, w.frozen, w.head)
+        else
+          e.seq <> w.version + e.step
+          or e.pending <> w.pending + e.pending_moved
+          or e.available <> w.available + e.available_moved
+          or e.reserved <> w.reserved + e.reserved_moved
+          or e.frozen <> w.frozen + e.frozen_moved
+          or e.is_last
+          and (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+          is distinct from (e.seq, e.pending, e.available, e.reserved, e.frozen, e.hash)
+      end
     )
   limit 1;
   if found then
@@ -78,10 +96,18 @@ begin
       n.wallet_id, n.reservation_id, n.state, n.amount, n.committed, n.restored, n.order_ref,
       ledger.moment(n.created), ledger.moment(n.closed), n.document::json
     from unnest(p_reservations) as n
-    where v_lost is null or n.wallet_id <> all (v_lost)
+    where n.wallet_id in (select u.wallet_id from unnest(p_wallets) as u)
+      and (v_lost is null or n.wallet_id <> all (v_lost))
     on conflict (wallet_id, reservation_id) do update
     set restored = excluded.restored, document = excluded.document
-    where r.state = excluded.state and r.committed = excluded.committed and r.restored < excluded.restored;
+    where r.state = excluded.state and r.amount = excluded.amount and r.committed = excluded.committed
+      and r.restored < excluded.restored;
+    get diagnostics v_rows = row_count;
+    if v_rows <> (
+      select count(*) from unnest(p_reservations) as n where v_lost is null or n.wallet_id <> all (v_lost)
+    ) then
+      raise exception 'a reservation that has ended would change' using errcode = 'WL001';
+    end if;
   end if;
 
   return v_lost;

@@ -7,6 +7,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
+declare
+  v_rows bigint;
 begin
   insert into ledger.credit as c (
     wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires_at,
@@ -22,6 +24,10 @@ begin
     pending = excluded.pending, frozen = excluded.frozen, frozen_from_pending = excluded.frozen_from_pending,
     clawed_back = excluded.clawed_back, document = excluded.document
   where c.amount = excluded.amount and c.clawed_back <= excluded.clawed_back;
+  get diagnostics v_rows = row_count;
+  if v_rows <> (select count(*) from unnest(p_credits) as n where p_lost is null or n.wallet_id <> all (p_lost)) then
+    raise exception 'what is final of a credit would change' using errcode = 'WL001';
+  end if;
 
   insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)
   select
@@ -30,4 +36,5 @@ begin
   where p_lost is null or n.wallet_id <> all (p_lost);
 end
 $$;
-revoke all on function ledger.write_records from public;
+-- Not for the service itself: only ledger.append_with_records calls it, as the owner, for wallets that it holds.
+revoke all on function ledger.write_records from public, wallet_app;
