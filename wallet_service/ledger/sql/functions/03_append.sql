@@ -30,18 +30,12 @@ begin
   from unnest(p_wallets) as n
   full join (
     select
-      u.wallet_id, u.seq, u.pending, u.available, u.reserved, u.frozen, u.hash, row_number() over steps as step,
-      lead(u.seq) over steps is null as is_last,
-      sum(case u.target when 1 then u.amount else 0 end - case u.source when 1 then u.amount else 0 end)
-        over steps as pending_moved,
-      sum(case u.target when 2 then u.amount else 0 end - case u.source when 2 then u.amount else 0 end)
-        over steps as available_moved,
-      sum(case u.target when 3 then u.amount else 0 end - case u.source when 3 then u.amount else 0 end)
-        over steps as reserved_moved,
-      sum(case u.target when 4 then u.amount else 0 end - case u.source when 4 then u.amount else 0 end)
-        over steps as frozen_moved
+      u.wallet_id, u.seq, u.source, u.target, u.amount, u.pending, u.available, u.reserved, u.frozen, u.hash,
+      lag(u.seq) over steps as seq_before, lag(u.pending) over steps as pending_before,
+      lag(u.available) over steps as available_before, lag(u.reserved) over steps as reserved_before,
+      lag(u.frozen) over steps as frozen_before, lead(u.seq) over steps is null as is_last
     from unnest(p_entries) as u
-    window steps as (partition by u.wallet_id order by u.seq rows unbounded preceding)
+    window steps as (partition by u.wallet_id order by u.seq)
   ) as e on e.wallet_id = n.wallet_id
   left join ledger.wallet as w on w.wallet_id = n.wallet_id
   where (v_lost is null or n.wallet_id is null or n.wallet_id <> all (v_lost))
@@ -53,11 +47,15 @@ begin
           (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
           is distinct from (w.version, w.pending, w.available, w.reserved, w.frozen, w.head)
         else
-          e.seq <> w.version + e.step
-          or e.pending <> w.pending + e.pending_moved
-          or e.available <> w.available + e.available_moved
-          or e.reserved <> w.reserved + e.reserved_moved
-          or e.frozen <> w.frozen + e.frozen_moved
+          e.seq <> coalesce(e.seq_before, w.version) + 1
+          or e.pending <> coalesce(e.pending_before, w.pending)
+          + case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end
+          or e.available <> coalesce(e.available_before, w.available)
+          + case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end
+          or e.reserved <> coalesce(e.reserved_before, w.reserved)
+          + case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end
+          or e.frozen <> coalesce(e.frozen_before, w.frozen)
+          + case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end
           or e.is_last
           and (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
           is distinct from (e.seq, e.pending, e.available, e.reserved, e.frozen, e.hash)
