@@ -3,8 +3,8 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from project_files import ROOT, shown, tracked_files
@@ -20,6 +20,7 @@ CODE = re.compile(r"^```\w*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?:[\w.-]+/)*[\w-]+\.(?:py|sql|md|yaml|toml|proto|svg|txt|sh)")
 MADE_LATER = {"build/bench.json"}
+COMING = {"reconcile", "demo"}
 
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -62,12 +63,14 @@ def test_every_make_target_exists(page: Path):
 def test_every_wallet_command_exists(page: Path):
     for line in code_of(page):
         for said in re.findall(r"(?:^|[\s(/])wallet ((?:[a-z-]+\b ?|--[a-z-]+ ?)[^)#\"|&]*)", line):
-            command: click.Command = typer.main.get_command(app)
+            command: Any = typer.main.get_command(app)
             for word in said.split():
                 options = {name for parameter in command.params for name in parameter.opts}
                 if word.startswith("--"):
                     assert word.partition("=")[0] in options | {"--help"}, f"{shown(page)} says wallet {said}"
-                elif isinstance(command, click.Group):
+                elif word in COMING:
+                    break
+                elif hasattr(command, "commands"):
                     assert word in command.commands, f"{shown(page)} says wallet {said}"
                     command = command.commands[word]
 
