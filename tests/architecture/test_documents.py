@@ -62,7 +62,7 @@ def test_every_make_target_exists(page: Path):
 @page
 def test_every_wallet_command_exists(page: Path):
     for line in code_of(page):
-        for said in re.findall(r"(?:^|[\s(/])wallet ((?:[a-z-]+\b ?|--[a-z-]+ ?)[^)#\"|&]*)", line):
+        for said in re.findall(r"(?:^\s*|\$\(|bin/)wallet ((?:[a-z-]+\b ?|--[a-z-]+ ?)[^)#\"|&]*)", line):
             command: Any = typer.main.get_command(app)
             for word in said.split():
                 options = {name for parameter in command.params for name in parameter.opts}
