@@ -83,6 +83,7 @@ CREATE FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.en
 declare
   v_lost uuid[];
   v_wrong uuid;
+  v_rows bigint;
 begin
   select array_agg(n.wallet_id) filter (where w.revision is distinct from n.expected)
   into v_lost
@@ -91,28 +92,42 @@ begin
     select x.revision from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
   ) as w on true;
 
-  -- Entry numbers follow on without a gap, and the moves add up to the new balances.
-  select n.wallet_id into v_wrong
+  -- Entry numbers follow on without a gap, each entry moves the balances that it shows, the last one shows those of
+  -- the wallet, and nothing belongs to a wallet that is not locked.
+  select coalesce(n.wallet_id, e.wallet_id) into v_wrong
   from unnest(p_wallets) as n
-  join ledger.wallet as w on w.wallet_id = n.wallet_id
-  left join (
+  full join (
     select
-      e.wallet_id, count(*) as entries, min(e.seq) as first_seq,
-      sum(case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end) as pending,
-      sum(case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end) as available,
-      sum(case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end) as reserved,
-      sum(case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end) as frozen
-    from unnest(p_entries) as e
-    group by e.wallet_id
-  ) as m on m.wallet_id = n.wallet_id
-  where (v_lost is null or n.wallet_id <> all (v_lost))
+      u.wallet_id, u.seq, u.source, u.target, u.amount, u.pending, u.available, u.reserved, u.frozen, u.hash,
+      lag(u.seq) over steps as seq_before, lag(u.pending) over steps as pending_before,
+      lag(u.available) over steps as available_before, lag(u.reserved) over steps as reserved_before,
+      lag(u.frozen) over steps as frozen_before, lead(u.seq) over steps is null as is_last
+    from unnest(p_entries) as u
+    window steps as (partition by u.wallet_id order by u.seq)
+  ) as e on e.wallet_id = n.wallet_id
+  left join ledger.wallet as w on w.wallet_id = n.wallet_id
+  where (v_lost is null or n.wallet_id is null or n.wallet_id <> all (v_lost))
     and (
-      n.version <> w.version + coalesce(m.entries, 0)
-      or m.first_seq <> w.version + 1
-      or n.pending <> w.pending + coalesce(m.pending, 0)
-      or n.available <> w.available + coalesce(m.available, 0)
-      or n.reserved <> w.reserved + coalesce(m.reserved, 0)
-      or n.frozen <> w.frozen + coalesce(m.frozen, 0)
+      n.wallet_id is null
+      or n.revision <= n.expected
+      or case
+        when e.seq is null then
+          (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+          is distinct from (w.version, w.pending, w.available, w.reserved, w.frozen, w.head)
+        else
+          e.seq <> coalesce(e.seq_before, w.version) + 1
+          or e.pending <> coalesce(e.pending_before, w.pending)
+          + case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end
+          or e.available <> coalesce(e.available_before, w.available)
+          + case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end
+          or e.reserved <> coalesce(e.reserved_before, w.reserved)
+          + case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end
+          or e.frozen <> coalesce(e.frozen_before, w.frozen)
+          + case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end
+          or e.is_last
+          and (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+          is distinct from (e.seq, e.pending, e.available, e.reserved, e.frozen, e.hash)
+      end
     )
   limit 1;
   if found then
@@ -147,10 +162,18 @@ begin
       n.wallet_id, n.reservation_id, n.state, n.amount, n.committed, n.restored, n.order_ref,
       ledger.moment(n.created), ledger.moment(n.closed), n.document::json
     from unnest(p_reservations) as n
-    where v_lost is null or n.wallet_id <> all (v_lost)
+    where n.wallet_id in (select u.wallet_id from unnest(p_wallets) as u)
+      and (v_lost is null or n.wallet_id <> all (v_lost))
     on conflict (wallet_id, reservation_id) do update
     set restored = excluded.restored, document = excluded.document
-    where r.state = excluded.state and r.committed = excluded.committed and r.restored < excluded.restored;
+    where r.state = excluded.state and r.amount = excluded.amount and r.committed = excluded.committed
+      and r.restored < excluded.restored;
+    get diagnostics v_rows = row_count;
+    if v_rows <> (
+      select count(*) from unnest(p_reservations) as n where v_lost is null or n.wallet_id <> all (v_lost)
+    ) then
+      raise exception 'a reservation that has ended would change' using errcode = 'WL001';
+    end if;
   end if;
 
   return v_lost;
@@ -198,6 +221,20 @@ begin
     where w.wallet_id = e.wallet_id and e.due_at > e.clock
   )
   select e.wallet_id from early as e where e.due_at <= e.clock;
+end
+$$;
+
+CREATE FUNCTION ledger.lock_wallets(p_wallets uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  perform w.wallet_id
+  from (select u.wallet_id from unnest(p_wallets) as u (wallet_id) order by u.wallet_id) as n
+  cross join lateral (
+    select x.wallet_id from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
+  ) as w;
 end
 $$;
 
@@ -294,6 +331,8 @@ CREATE FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.credit_row[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     AS $$
+declare
+  v_rows bigint;
 begin
   insert into ledger.credit as c (
     wallet_id, credit_id, amount, pending, frozen, frozen_from_pending, clawed_back, reference, expires_at,
@@ -309,6 +348,10 @@ begin
     pending = excluded.pending, frozen = excluded.frozen, frozen_from_pending = excluded.frozen_from_pending,
     clawed_back = excluded.clawed_back, document = excluded.document
   where c.amount = excluded.amount and c.clawed_back <= excluded.clawed_back;
+  get diagnostics v_rows = row_count;
+  if v_rows <> (select count(*) from unnest(p_credits) as n where p_lost is null or n.wallet_id <> all (p_lost)) then
+    raise exception 'what is final of a credit would change' using errcode = 'WL001';
+  end if;
 
   insert into ledger.operation (wallet_id, operation_id, kind, content, actor, reason, at, document)
   select
@@ -536,6 +579,9 @@ GRANT ALL ON FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], 
 
 REVOKE ALL ON FUNCTION ledger.due_wallets(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.due_wallets(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_customer_ref text, p_head bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.open_wallet(p_wallet_id uuid, p_program_id text, p_customer_ref text, p_head bytea) TO wallet_app;

@@ -79,7 +79,7 @@ async def load(
 
 async def lock(session: Statements, wallets: Sequence[WalletId], *, timeout_seconds: float) -> None:
     """Hold the wallets until the session's transaction ends."""
-    await session.fetch(_SQL["lock"], sorted(wallets), timeout_seconds=timeout_seconds)
+    await session.execute(_SQL["lock"], sorted(wallets), timeout_seconds=timeout_seconds)
 
 
 @dataclass(slots=True)
