@@ -69,6 +69,7 @@ class Reason(Enum):
     WALLET_NOT_FOUND = 21, Status.NOT_FOUND, "There is no such wallet, or it is not yours."
     RESERVATION_NOT_FOUND = 22, Status.NOT_FOUND, "This wallet has no such reservation."
     CREDIT_NOT_FOUND = 23, Status.NOT_FOUND, "This wallet has no such credit."
+    VERSION_UNKNOWN = 24, Status.OUT_OF_RANGE, "The wallet has not reached this version."
 
     ID_REUSED = 30, Status.ALREADY_EXISTS, "This id was used before with other content; nothing changed."
 
@@ -113,6 +114,9 @@ class Reason(Enum):
     )
     COMMIT_ABOVE_RESERVATION = 74, Status.FAILED_PRECONDITION, "The commit is larger than what is still held."
     TOO_MANY_COMMITS = 75, Status.FAILED_PRECONDITION, "The reservation has as many parts as one may have."
+    CREDIT_NOT_PENDING = 76, Status.FAILED_PRECONDITION, "The credit is not pending any more."
+    ABOVE_CREDIT = 77, Status.FAILED_PRECONDITION, "More is taken back than the credit has left."
+    ABOVE_COMMITTED = 78, Status.FAILED_PRECONDITION, "More is given back than was spent."
 
     TOO_MANY_RESERVATIONS = (
         80,
@@ -124,10 +128,7 @@ class Reason(Enum):
     EXPIRY_IN_THE_PAST = 83, Status.FAILED_PRECONDITION, "The value would have expired before it was given."
     INSUFFICIENT_BALANCE = 84, Status.FAILED_PRECONDITION, "The wallet does not have so much to spend."
     BELOW_FLOOR = 85, Status.FAILED_PRECONDITION, "The balance would fall below the program's floor."
-    CREDIT_NOT_PENDING = 86, Status.FAILED_PRECONDITION, "The credit is not pending any more."
-    ABOVE_CREDIT = 87, Status.FAILED_PRECONDITION, "More is taken back than the credit has left."
-    ABOVE_COMMITTED = 88, Status.FAILED_PRECONDITION, "More is given back than was spent."
-    WALLET_NOT_EMPTY = 89, Status.FAILED_PRECONDITION, "The wallet still holds value."
+    WALLET_NOT_EMPTY = 86, Status.FAILED_PRECONDITION, "The wallet still holds value."
 
     PROGRAM_IMMUTABLE = 100, Status.FAILED_PRECONDITION, "What defines a program's money cannot change."
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."
@@ -138,7 +139,6 @@ class Reason(Enum):
         Status.RESOURCE_EXHAUSTED,
         "The watcher reads too slowly; resume after the last version seen.",
     )
-    VERSION_UNKNOWN = 111, Status.OUT_OF_RANGE, "The wallet has not reached this version."
 
     DATABASE_UNAVAILABLE = (
         120,

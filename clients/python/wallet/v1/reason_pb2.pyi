@@ -41,6 +41,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_WALLET_NOT_FOUND: _Reason.ValueType  # 21
     REASON_RESERVATION_NOT_FOUND: _Reason.ValueType  # 22
     REASON_CREDIT_NOT_FOUND: _Reason.ValueType  # 23
+    REASON_VERSION_UNKNOWN: _Reason.ValueType  # 24
     REASON_ID_REUSED: _Reason.ValueType  # 30
     """One id, one content, one outcome for ever."""
     REASON_QUOTE_INVALID: _Reason.ValueType  # 40
@@ -59,12 +60,15 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_WALLET_FROZEN: _Reason.ValueType  # 61
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 62
     REASON_RESERVATION_REFUSED: _Reason.ValueType  # 70
-    """The state of the reservation."""
+    """The state of the reservation or credit."""
     REASON_RESERVATION_COMMITTED: _Reason.ValueType  # 71
     REASON_RESERVATION_RELEASED: _Reason.ValueType  # 72
     REASON_RESERVATION_EXPIRED: _Reason.ValueType  # 73
     REASON_COMMIT_ABOVE_RESERVATION: _Reason.ValueType  # 74
     REASON_TOO_MANY_COMMITS: _Reason.ValueType  # 75
+    REASON_CREDIT_NOT_PENDING: _Reason.ValueType  # 76
+    REASON_ABOVE_CREDIT: _Reason.ValueType  # 77
+    REASON_ABOVE_COMMITTED: _Reason.ValueType  # 78
     REASON_TOO_MANY_RESERVATIONS: _Reason.ValueType  # 80
     """Bounds and balances."""
     REASON_TOO_MANY_LOTS: _Reason.ValueType  # 81
@@ -72,17 +76,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_EXPIRY_IN_THE_PAST: _Reason.ValueType  # 83
     REASON_INSUFFICIENT_BALANCE: _Reason.ValueType  # 84
     REASON_BELOW_FLOOR: _Reason.ValueType  # 85
-    REASON_CREDIT_NOT_PENDING: _Reason.ValueType  # 86
-    REASON_ABOVE_CREDIT: _Reason.ValueType  # 87
-    REASON_ABOVE_COMMITTED: _Reason.ValueType  # 88
-    REASON_WALLET_NOT_EMPTY: _Reason.ValueType  # 89
+    REASON_WALLET_NOT_EMPTY: _Reason.ValueType  # 86
     REASON_PROGRAM_IMMUTABLE: _Reason.ValueType  # 100
     """Administration."""
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
     REASON_CLOCK_BACKWARDS: _Reason.ValueType  # 102
     REASON_WATCH_TOO_SLOW: _Reason.ValueType  # 110
     """Streams."""
-    REASON_VERSION_UNKNOWN: _Reason.ValueType  # 111
     REASON_DATABASE_UNAVAILABLE: _Reason.ValueType  # 120
     """Surprises. Retry with the same id: the answer of the first attempt is found, or the work is done now."""
     REASON_OUTCOME_UNKNOWN: _Reason.ValueType  # 121
@@ -109,6 +109,7 @@ REASON_PROGRAM_NOT_FOUND: Reason.ValueType  # 20
 REASON_WALLET_NOT_FOUND: Reason.ValueType  # 21
 REASON_RESERVATION_NOT_FOUND: Reason.ValueType  # 22
 REASON_CREDIT_NOT_FOUND: Reason.ValueType  # 23
+REASON_VERSION_UNKNOWN: Reason.ValueType  # 24
 REASON_ID_REUSED: Reason.ValueType  # 30
 """One id, one content, one outcome for ever."""
 REASON_QUOTE_INVALID: Reason.ValueType  # 40
@@ -127,12 +128,15 @@ REASON_WALLET_CLOSED: Reason.ValueType  # 60
 REASON_WALLET_FROZEN: Reason.ValueType  # 61
 REASON_VERSION_MISMATCH: Reason.ValueType  # 62
 REASON_RESERVATION_REFUSED: Reason.ValueType  # 70
-"""The state of the reservation."""
+"""The state of the reservation or credit."""
 REASON_RESERVATION_COMMITTED: Reason.ValueType  # 71
 REASON_RESERVATION_RELEASED: Reason.ValueType  # 72
 REASON_RESERVATION_EXPIRED: Reason.ValueType  # 73
 REASON_COMMIT_ABOVE_RESERVATION: Reason.ValueType  # 74
 REASON_TOO_MANY_COMMITS: Reason.ValueType  # 75
+REASON_CREDIT_NOT_PENDING: Reason.ValueType  # 76
+REASON_ABOVE_CREDIT: Reason.ValueType  # 77
+REASON_ABOVE_COMMITTED: Reason.ValueType  # 78
 REASON_TOO_MANY_RESERVATIONS: Reason.ValueType  # 80
 """Bounds and balances."""
 REASON_TOO_MANY_LOTS: Reason.ValueType  # 81
@@ -140,17 +144,13 @@ REASON_AMOUNT_OUT_OF_RANGE: Reason.ValueType  # 82
 REASON_EXPIRY_IN_THE_PAST: Reason.ValueType  # 83
 REASON_INSUFFICIENT_BALANCE: Reason.ValueType  # 84
 REASON_BELOW_FLOOR: Reason.ValueType  # 85
-REASON_CREDIT_NOT_PENDING: Reason.ValueType  # 86
-REASON_ABOVE_CREDIT: Reason.ValueType  # 87
-REASON_ABOVE_COMMITTED: Reason.ValueType  # 88
-REASON_WALLET_NOT_EMPTY: Reason.ValueType  # 89
+REASON_WALLET_NOT_EMPTY: Reason.ValueType  # 86
 REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 """Administration."""
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101
 REASON_CLOCK_BACKWARDS: Reason.ValueType  # 102
 REASON_WATCH_TOO_SLOW: Reason.ValueType  # 110
 """Streams."""
-REASON_VERSION_UNKNOWN: Reason.ValueType  # 111
 REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 120
 """Surprises. Retry with the same id: the answer of the first attempt is found, or the work is done now."""
 REASON_OUTCOME_UNKNOWN: Reason.ValueType  # 121
