@@ -39,6 +39,8 @@ def main() -> int:
     except (OSError, subprocess.CalledProcessError) as fault:
         print(f"bootstrap failed: {explain(fault)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130  # what is half installed has no stamp, and is installed again
     return 0
 
 

@@ -13,12 +13,15 @@ from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
 from wallet_service.ledger.rpc import WalletRpc
 from wallet_service.ledger.service import Ledger
 from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
+from wallet_service.reconciliation.model import Report
+from wallet_service.reconciliation.service import Reconciliation
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
@@ -156,6 +159,27 @@ async def work(settings: Settings, addresses: Addresses) -> int:
         _log.info("working")
         await life.until_stopped()
     return 0
+
+
+async def reconcile(
+    settings: Settings, addresses: Addresses, *, program_id: ProgramId | None, timeout_seconds: float
+) -> Report:
+    """Prove every invariant on the database and the cache, of one program or of all; writes nothing.
+
+    Without an address of a cache, what is cached is not looked at.
+    """
+    # Whole tables are read, which the preference of the ledger's sessions for indexes would slow down.
+    options = DatabaseOptions.from_settings(settings, addresses.database_url, prefer_indexes=False)
+    database = await Database.open(options, application_name="wallet:reconcile", toy=settings.toy_database)
+    cache = Cache.from_settings(settings, addresses.redis_url) if addresses.redis_url else None
+    try:
+        return await Reconciliation(database, cache).run(program_id, timeout_seconds=timeout_seconds)
+    except DatabaseError as fault:
+        raise StartError(_unusable(fault)) from fault
+    finally:
+        if cache is not None:
+            await cache.close()
+        await database.close()
 
 
 def _unusable(fault: DatabaseError) -> str:

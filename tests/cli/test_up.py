@@ -14,7 +14,7 @@ def test_one_command_plays_a_checkout_step_by_step_and_then_says_ready_once(up: 
     assert steps == ["balance", "quote", "reserve", "reserve", "commit", "history", "balance"]
     text = "\n".join(up.said)
     assert "60.00 EUR to spend" in text
-    assert "limited by maximum share" in text
+    assert "limit: maximum share" in text
     assert "refused, INSUFFICIENT_BALANCE" in text
     assert "30.00 EUR spent, 19.50 EUR given back" in text
     assert "its hash chain holds" in text

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from wallet_service.cli import checks, serving, tokens, up, wallets
+from wallet_service.cli import health, reconciling, serving, tokens, up, wallets
 
 EXIT_REFUSED: Final = 1
 EXIT_CANNOT_START: Final = 2
@@ -19,11 +19,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "A cashback and loyalty wallet that a checkout can trust with money.\n\n"
-        "Begin with [bold]wallet up --demo-checkout[/bold]: it brings its own PostgreSQL and Valkey and plays one"
+        "Begin with `wallet up --demo-checkout`: it brings its own PostgreSQL and Valkey and plays one"
         " checkout."
     ),
     epilog=(
@@ -53,17 +53,19 @@ def wallet(
 
 _RUN: Final = "Run it"
 _USE: Final = "Use it"
+_PROVE: Final = "Prove it"
 
 app.command("up", rich_help_panel=_RUN)(up.up)
 app.command("serve", rich_help_panel=_RUN)(serving.serve)
 app.command("work", rich_help_panel=_RUN)(serving.work)
 app.command("migrate", rich_help_panel=_RUN)(serving.migrate)
-app.command("health", rich_help_panel=_RUN)(checks.health)
+app.command("health", rich_help_panel=_RUN)(health.health)
 app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
 # Also without the second word: `wallet show demo/anna`.
 for _name, _command in wallets.COMMANDS.items():
     app.command(_name, hidden=True)(_command)
+app.command("reconcile", rich_help_panel=_PROVE)(reconciling.reconcile)
 
 
 def run_app() -> int:

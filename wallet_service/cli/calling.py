@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
+from wallet_service.cli.hint import read_hint
 from wallet_service.cli.options import given
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from wallet_service.runtime.config import Settings
 
 CALL_SECONDS: Final = 10.0
-_HINT: Final = "endpoint.json"
 _EXIT_REFUSED: Final = 1
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
@@ -112,38 +109,13 @@ def own_endpoint(settings: Settings, address: str) -> Endpoint | None:
     )
 
 
-@contextmanager
-def published(settings: Settings, endpoint: Endpoint | None) -> Iterator[None]:
-    """Leave a hint under the data folder, for as long as the service runs, where other commands find it."""
-    if endpoint is None:
-        yield
-        return
-    hint = settings.data_dir / _HINT
-    content = {
-        "target": endpoint.target,
-        "ca_file": str(endpoint.ca_file) if endpoint.ca_file else None,
-        "server_name": endpoint.server_name,
-        "pid": os.getpid(),
-    }
-    draft = hint.with_name(f"{_HINT}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(hint)
-    try:
-        yield
-    finally:
-        if _read_hint(hint).get("pid") == os.getpid():
-            hint.unlink(missing_ok=True)
-
-
 def _endpoint(wanted: Wanted, settings: Settings) -> Endpoint:
     if wanted.target is not None:
         return Endpoint(target=wanted.target, ca_file=wanted.ca_file)
-    hint = _read_hint(settings.data_dir / _HINT)
-    if isinstance(hint.get("target"), str):
-        ca_file = wanted.ca_file or (Path(hint["ca_file"]) if hint.get("ca_file") else None)
-        return Endpoint(
-            target=hint["target"], ca_file=ca_file, server_name=str(hint.get("server_name") or "")
-        )
+    hint = read_hint(settings.data_dir)
+    if hint.target:
+        ca_file = wanted.ca_file or (Path(hint.ca_file) if hint.ca_file else None)
+        return Endpoint(target=hint.target, ca_file=ca_file, server_name=hint.server_name)
     return Endpoint(target=f"{settings.grpc_host}:{settings.grpc_port}", ca_file=wanted.ca_file)
 
 
@@ -157,14 +129,6 @@ def _own_token(settings: Settings) -> str:
             f"no token: give --token or WALLET_TOKEN (there is no development secret in {settings.keys_dir})"
         )
     return made
-
-
-def _read_hint(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _tls(endpoint: Endpoint) -> Tls | None:

@@ -109,9 +109,8 @@ class _Play:
         limits = ", ".join(word(LimitKind, limit.kind) for limit in quote.limits)
         self._tell(
             "quote",
-            f"an order of {self._money(order.total_minor)}: the wallet may pay"
-            f" [bold]{self._money(quote.amount_minor)}[/bold], the card {self._money(quote.left_to_pay_minor)}"
-            + (f" (limited by {limits})" if limits else ""),
+            f"order of {self._money(order.total_minor)}: wallet [bold]{self._money(quote.amount_minor)}[/bold],"
+            f" card {self._money(quote.left_to_pay_minor)}" + (f" (limit: {limits})" if limits else ""),
             ms,
         )
         self._quoted = order
@@ -189,9 +188,13 @@ class _Play:
 
     def _tell(self, name: str, sentence: str, ms: float) -> None:
         self._step += 1
-        self._console.print(
-            f"  [dim]{self._step}[/dim]  [cyan]{name:<8}[/cyan] {sentence}  [dim]{ms:.1f} ms[/dim]"
+        line = Table.grid(padding=(0, 2, 0, 0))
+        for width in (3, 7, None, None):
+            line.add_column(width=width)
+        line.add_row(
+            f"  [dim]{self._step}[/dim]", f"[cyan]{name}[/cyan]", sentence, f"[dim]{ms:.1f} ms[/dim]"
         )
+        self._console.print(line)
 
     def _indent(self, shown: Table) -> None:
         from rich.padding import Padding

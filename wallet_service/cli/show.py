@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def word(enum: Any, number: int) -> str:
     prefix = "".join(f"_{letter}" if letter.isupper() else letter for letter in enum.DESCRIPTOR.name)
     name = str(enum.Name(number)) if number in enum.DESCRIPTOR.values_by_number else str(number)
     return name.removeprefix(prefix.upper().lstrip("_") + "_").replace("_", " ").lower()
+
+
+def printable(text: str) -> str:
+    """Return text that callers brought, safe to print: no markup, no control characters of a terminal."""
+    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
 
 
 def json_line(content: Mapping[str, object]) -> str:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,20 +13,21 @@ import typer
 from wallet_service.cli.options import DataDir, Port, Workers, given
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from wallet_service.cli.calling import Endpoint
+    from wallet_service.cli.hint import Hint
     from wallet_service.runtime.config import Settings
     from wallet_service.runtime.embedded import EmbeddedServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Servers:
-    """Where the database and the cache are; `admin_url` may migrate."""
+    """Where the database and the cache are; `admin_url` may migrate. Empty where `own_` is not ours."""
 
     database_url: str
     admin_url: str
     redis_url: str
+    own_database_url: str
+    own_redis_url: str
 
 
 def up(
@@ -92,27 +89,51 @@ def _set_up_logging(settings: Settings) -> None:
 
 def _addresses(settings: Settings, embedded: EmbeddedServers) -> _Servers:
     """Take the embedded address where there is an embedded server, the configured one otherwise."""
-    own = embedded.postgres.url if embedded.postgres else None
+    database = embedded.postgres.url if embedded.postgres else ""
+    cache = embedded.valkey.url if embedded.valkey else ""
     login = settings.database_url.get_secret_value() if settings.database_url else ""
     admin = settings.database_admin_url.get_secret_value() if settings.database_admin_url else login
-    cache = settings.redis_url.get_secret_value() if settings.redis_url else ""
     return _Servers(
-        database_url=own or login,
-        admin_url=own or admin,
-        redis_url=embedded.valkey.url if embedded.valkey else cache,
+        database_url=database or login,
+        admin_url=database or admin,
+        redis_url=cache or (settings.redis_url.get_secret_value() if settings.redis_url else ""),
+        own_database_url=database,
+        own_redis_url=cache,
+    )
+
+
+def _hint(endpoint: Endpoint | None, servers: _Servers) -> Hint:
+    from wallet_service.cli.hint import Hint
+
+    return Hint(
+        target=endpoint.target if endpoint else "",
+        ca_file=str(endpoint.ca_file) if endpoint and endpoint.ca_file else "",
+        server_name=endpoint.server_name if endpoint else "",
+        database_url=servers.own_database_url,
+        redis_url=servers.own_redis_url,
     )
 
 
 def _serve_on(settings: Settings, servers: _Servers, *, demo_checkout: bool) -> int:
     """Migrate, serve, greet; returns the exit code once told to stop."""
+    from wallet_service.cli.calling import own_endpoint
+    from wallet_service.cli.greeting import kept, say_how_to_call, show_demo
+    from wallet_service.cli.hint import published
     from wallet_service.cli.show import console
+    from wallet_service.cli.tokens import minted
     from wallet_service.runtime.lifecycle import run
 
     screen = console()
-    with ExitStack() as stack:
+    with ExitStack() as until_stopped:
 
         async def ready(address: str) -> None:
-            await _greet(settings, address, screen, stack, demo_checkout=demo_checkout)
+            endpoint, token = own_endpoint(settings, address), minted(settings, subject="wallet-up")
+            await show_demo(endpoint, token, screen, play_checkout=demo_checkout)
+            until_stopped.enter_context(published(settings.data_dir, _hint(endpoint, servers)))
+            # One plain line, whatever the terminal: scripts wait for it.
+            print(f"ready grpc={address}", flush=True)  # noqa: T201
+            if endpoint is not None and token is not None:
+                say_how_to_call(settings, endpoint, screen)
 
         async def main() -> int:
             from wallet_service.runtime.migrate import migrate
@@ -122,7 +143,7 @@ def _serve_on(settings: Settings, servers: _Servers, *, demo_checkout: bool) -> 
 
         code = run(main)
     if code == 0:
-        screen.print(f"stopped; {_kept(settings)}", markup=False)
+        screen.print(f"stopped; {kept(settings)}", markup=False)
     return code
 
 
@@ -137,75 +158,3 @@ async def _serve(settings: Settings, servers: _Servers, ready: Callable[[str], A
 
     addresses = Addresses(database_url=servers.database_url, redis_url=servers.redis_url)
     return await serve(settings, addresses, sweep=True, ready=ready)
-
-
-async def _greet(
-    settings: Settings, address: str, screen: Console, stack: ExitStack, *, demo_checkout: bool
-) -> None:
-    """Make the demo, play the checkout, say `ready` and how to go on."""
-    from wallet_service.cli.calling import own_endpoint, published
-    from wallet_service.cli.tokens import minted
-
-    endpoint = own_endpoint(settings, address)
-    token = minted(settings, subject="wallet-up")
-    if endpoint is None or token is None:
-        screen.print("no demo: this service takes only its issuer's tokens or clients with a certificate")
-    else:
-        await _demo(endpoint, token, screen, demo_checkout=demo_checkout)
-    stack.enter_context(published(settings, endpoint))
-    # One plain line, whatever the terminal: scripts wait for it.
-    print(f"ready grpc={address}", flush=True)  # noqa: T201
-    if endpoint is not None and token is not None:
-        _say_how_to_call(settings, endpoint, screen)
-
-
-async def _demo(endpoint: Endpoint, token: str, screen: Console, *, demo_checkout: bool) -> None:
-    from wallet_service.cli.calling import dial
-    from wallet_service.cli.first_checkout import WALLET, ensure_demo, play
-
-    async with dial(endpoint, token) as client:
-        await ensure_demo(client)
-        if demo_checkout:
-            screen.print(f"One checkout of wallet [bold]{'/'.join(WALLET)}[/bold], through the public API:\n")
-            await play(client, screen)
-
-
-def _say_how_to_call(settings: Settings, endpoint: Endpoint, screen: Console) -> None:
-    from wallet_service.cli.first_checkout import WALLET
-    from wallet_service.runtime.config import Settings as Defaults
-
-    program, customer = WALLET
-    default = settings.data_dir == Defaults.model_fields["data_dir"].default
-    here = "" if default else f" --data-dir {shlex.quote(str(settings.data_dir))}"
-    wallet = _own_name()
-    lines = f"""
-look at it        {wallet} wallet show {program}/{customer}{here}
-                  {wallet} wallet history {program}/{customer}{here}
-a token           export WALLET_TOKEN="$({wallet} token{here})"
-from Python       python clients/python/examples/checkout.py --target {endpoint.target} --token "$WALLET_TOKEN"
-from anywhere     grpcurl -plaintext -H "authorization: Bearer $WALLET_TOKEN" \\
-  (reflection)      -d '{{"wallet":{{"customer":{{"program_id":"{program}","customer_ref":"{customer}"}}}}}}' \\
-                    {endpoint.target} wallet.v1.WalletService/GetWallet
-
-Ctrl-C stops it; {_kept(settings)}"""
-    if endpoint.ca_file is not None:
-        lines = lines.replace("-plaintext", f"-cacert {shlex.quote(str(endpoint.ca_file))}")
-    screen.print(lines, markup=False, soft_wrap=True)
-
-
-def _kept(settings: Settings) -> str:
-    if settings.database_url is not None:
-        return "the data is in your database"
-    return f"the data is kept in {settings.data_dir}"
-
-
-def _own_name() -> str:
-    """Return what to type to get this program: `wallet` where the shell finds it, the path to it elsewhere."""
-    program = Path(sys.argv[0])
-    found = shutil.which("wallet")
-    if program.name != "wallet" or (found is not None and Path(found).resolve() == program.resolve()):
-        return "wallet"
-    try:
-        return str(program.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(program)

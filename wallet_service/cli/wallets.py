@@ -183,7 +183,7 @@ def _utc(at: datetime | None) -> datetime | None:
 def _tables(wallet: Wallet) -> list[Table]:
     from wallet_client import ReservationState, WalletState
 
-    from wallet_service.cli.show import moment, money, table, word
+    from wallet_service.cli.show import moment, money, printable, table, word
 
     def amount(minor: int) -> str:
         return money(minor, wallet.exponent, wallet.asset)
@@ -218,7 +218,7 @@ def _tables(wallet: Wallet) -> list[Table]:
             held.add_row(
                 hold.reservation_id,
                 word(ReservationState, hold.state),
-                _escaped(hold.order_ref),
+                printable(hold.order_ref),
                 amount(hold.amount_minor - hold.committed_minor),
                 moment(hold.expires_at),
             )
@@ -242,7 +242,7 @@ class _EntryTable:
         """Add one row."""
         from wallet_client import EntryKind
 
-        from wallet_service.cli.show import moment, money, word
+        from wallet_service.cli.show import moment, money, printable, word
 
         why = " · ".join(part for part in (entry.reference, entry.actor, entry.reason) if part)
         self.table.add_row(
@@ -252,12 +252,5 @@ class _EntryTable:
             money(entry.amount_minor, self._exponent),
             money(entry.balance.available_minor, self._exponent),
             money(entry.balance.reserved_minor, self._exponent),
-            _escaped(why or entry.subject_id),
+            printable(why or entry.subject_id),
         )
-
-
-def _escaped(text: str) -> str:
-    """Return text that callers brought, safe to print: no markup, no control characters of a terminal."""
-    from rich.markup import escape
-
-    return escape("".join(letter if letter.isprintable() else "�" for letter in text))

@@ -1,4 +1,4 @@
-"""`wallet health`, `wallet reconcile` and `wallet demo`: is it well, does it add up."""
+"""`wallet health`: is it well."""
 
 from __future__ import annotations
 
