@@ -89,9 +89,9 @@ def plan(baskets: Sequence[Basket], seed: int) -> tuple[Day, ...]:
 
 def _ways(count: int, seed: int) -> list[Redemption]:
     """Return that many redemptions in the shares that are wanted, in an order drawn by the seed."""
-    ways = [
-        way for way in Redemption if way is not Redemption.WHOLE for _ in range(count * way.percent // 100)
-    ]
+    ways: list[Redemption] = []
+    for way in Redemption:
+        ways += [way] * (count * way.percent // 100)
     ways += [Redemption.WHOLE] * (count - len(ways))
     random.Random(seed).shuffle(ways)  # noqa: S311 - repeatable, and nothing is kept secret by it
     return ways
