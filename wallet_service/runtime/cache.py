@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -62,6 +63,41 @@ class CacheCounts:
     skipped: int = 0
 
 
+class Line:
+    """A connection of its own for one kind of command, one command at a time.
+
+    Without the pool, the retries and the timers around each call of the driver, which cost twice the command itself.
+    """
+
+    def __init__(self, pool: BlockingConnectionPool) -> None:
+        self._pool = pool
+        self._connection: AbstractConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, *command: str | int | bytes) -> Any:
+        """Send a command and return its answer; raises RedisError or OSError. The caller bounds the time."""
+        async with self._turn:
+            connection = self._connection or self._pool.make_connection()  # type: ignore[no-untyped-call]
+            # Until the answer is read, whatever happens leaves a connection that nobody may use again.
+            self._connection = None
+            try:
+                if not connection.is_connected:
+                    await connection.connect()
+                await connection.send_packed_command(connection.pack_command(*command), check_health=False)
+                answer = await connection.read_response(timeout=None, disconnect_on_error=False)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            self._connection = connection
+            return answer
+
+    async def close(self) -> None:
+        """Close the connection; a later command would open it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect()
+
+
 class Cache:
     """A cache that is allowed to be away. Use it from one event loop."""
 
@@ -79,6 +115,7 @@ class Cache:
             driver_info=None,  # two more round trips per connection, for a name
         )
         self._client: Redis = Redis(connection_pool=pool)
+        self._reading, self._writing = Line(pool), Line(pool)
         self._breaker = Breaker()
         self.counts = CacheCounts()
 
@@ -125,6 +162,8 @@ class Cache:
         """Close every connection."""
         try:
             async with asyncio.timeout(1.0):
+                await self._reading.close()
+                await self._writing.close()
                 await self._client.aclose()
                 await self._client.connection_pool.disconnect()
         except (RedisError, OSError, TimeoutError):
@@ -132,7 +171,7 @@ class Cache:
 
     async def _read(self, keys: Sequence[str]) -> list[Any]:
         # One command: in a pipeline each key would cost as much as a call. What is not a string counts as absent.
-        found: list[Any] = await self._client.mget(keys)
+        found: list[Any] = await self._reading.ask("MGET", *keys)
         return found
 
     async def _write(self, items: Sequence[Versioned], ttl_ms: int) -> bool:
@@ -140,7 +179,7 @@ class Cache:
         arguments.append(ttl_ms)
         for item in items:
             arguments += (f"{item.version:016x}", item.payload)
-        await self._client.execute_command("EVAL", _PUT_IF_NEWER, len(items), *arguments)  # type: ignore[no-untyped-call]
+        await self._writing.ask("EVAL", _PUT_IF_NEWER, len(items), *arguments)
         return True
 
     async def _forget(self, keys: Sequence[str]) -> bool:

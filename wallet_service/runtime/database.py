@@ -37,7 +37,8 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 **options.connect_arguments(application_name),
-                min_size=1,
+                # No floor: the driver would log a traceback for each try to restore it while the server is away.
+                min_size=0,
                 max_size=options.pool_size,
                 max_inactive_connection_lifetime=300.0,
                 reset=_reset,

@@ -42,6 +42,8 @@ def translated(fault: BaseException) -> DatabaseError:
         return OutcomeUnknown("no answer from the database in time")
     if isinstance(fault, OSError):
         return OutcomeUnknown(f"the connection to the database was lost: {fault.strerror or fault}")
+    if isinstance(fault, asyncpg.InternalClientError):
+        return _from_driver(fault)
     if "is closed" in str(fault):
         return DatabaseUnavailable("the connection to the database was closed before the statement was sent")
     return StatementFailed(f"the driver refused the statement: {fault}")
@@ -54,6 +56,16 @@ def translated_before_send(fault: BaseException) -> DatabaseUnavailable:
     if isinstance(fault, TimeoutError):
         return DatabaseUnavailable("no connection to the database in time")
     return DatabaseUnavailable(f"the database cannot be reached: {fault}")
+
+
+def _from_driver(fault: asyncpg.InternalClientError) -> DatabaseError:
+    """Tell a connection that had ended before the statement was sent from a driver that lost its way underway."""
+    if "cannot switch to state" in str(fault):
+        # The server's farewell has been read, the end of the connection not yet: nothing was sent on it.
+        return DatabaseUnavailable(
+            "the connection to the database was ending when the statement was to be sent"
+        )
+    return OutcomeUnknown(f"the driver cannot tell how the statement ended: {fault}")
 
 
 def _from_server(fault: asyncpg.PostgresError) -> DatabaseError:

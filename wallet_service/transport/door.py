@@ -14,7 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import grpc
@@ -30,6 +30,7 @@ from wallet_service.runtime.errors import (
 )
 from wallet_service.transport.auth import Authenticator
 from wallet_service.transport.call import Call, Caller
+from wallet_service.transport.deadlines import Deadlines
 from wallet_service.transport.gate import Gate
 from wallet_service.transport.scopes import MethodRule
 from wallet_service.transport.status import code_of, trailers_of
@@ -95,6 +96,7 @@ class DoorParts:
     authenticator: Authenticator
     limits: DoorLimits
     telemetry: DoorTelemetry
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 class Door:
@@ -107,6 +109,7 @@ class Door:
         self._caller_of = parts.authenticator.caller
         self._limits = parts.limits
         self._telemetry = parts.telemetry
+        self._deadlines = parts.deadlines
 
     def unary(self, room: UnaryRoom) -> UnaryDoor:
         """Return the handler of a method with one answer."""
@@ -121,7 +124,7 @@ class Door:
                 call, message, trace = self._admit(raw, context, self._unary_seconds(context))
                 if telemetry.on:
                     return await self._observed(room, message, call, trace, context)
-                async with asyncio.timeout(call.remaining_seconds()):
+                with self._deadlines.until(call.deadline):
                     reply = await room(message, call)
                 return reply.SerializeToString()
             except Exception as error:  # noqa: BLE001 - the outermost door: nothing may leave it untyped
@@ -215,7 +218,7 @@ class Door:
         started_at, outcome = time.perf_counter(), _CANCELLED
         with self._telemetry.span(call, sampled=trace.sampled) as span:
             try:
-                async with asyncio.timeout(call.remaining_seconds()):
+                with self._deadlines.until(call.deadline):
                     reply = await room(message, call)
                 outcome = _OK
                 return reply.SerializeToString()
