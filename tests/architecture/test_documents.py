@@ -20,7 +20,7 @@ CODE = re.compile(r"^```\w*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?:[\w.-]+/)*[\w-]+\.(?:py|sql|md|yaml|toml|proto|svg|txt|sh)")
 MADE_LATER = {"build/bench.json"}
-COMING = {"reconcile", "demo"}
+COMING = {"demo"}
 
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
