@@ -73,7 +73,10 @@ BROKEN = {
           from ledger.entry e where e.wallet_id = w.wallet_id
         ) <> (
           select coalesce(sum(committed - restored), 0) from ledger.reservation r where r.wallet_id = w.wallet_id
-        ) + coalesce((select sum((h ->> 3)::bigint) from json_array_elements(w.document -> 7) h), 0)""",
+        ) + coalesce((
+          select sum((h ->> 3)::bigint - (
+            select coalesce(sum((lot ->> 1)::bigint), 0) from json_array_elements(h -> 19) lot
+          )) from json_array_elements(w.document -> 7) h), 0)""",
 }
 
 

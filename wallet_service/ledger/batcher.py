@@ -221,7 +221,8 @@ class Batcher:
                     _log.warning("a batch of %d commands failed: %s", len(todo), fault)
                     return self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
                 todo = self._still_in_time(todo)
-                await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+                if todo:  # or the wallets would stay busy for nobody
+                    await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
             except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
                 return await self._run_apart(session, todo, fault)
             if not todo:

@@ -1,0 +1,225 @@
+"""The ledger under fire: processes that meet on the same wallets, connections that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hammering import hammer, hammer_process
+from ledger_database import LedgerDatabase
+from test_batcher import a_commit, a_grant, a_reserve, say, soon
+from wallets import reason_of
+
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.ledger import batcher as batching
+from wallet_service.ledger.commands import Release
+
+TRACES = """
+select
+  (select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%') as idle,
+  (select count(*) from pg_locks where not granted) as waiting,
+  (select deadlocks from pg_stat_database where datname = current_database()) as deadlocks
+"""
+
+
+async def assert_no_traces(ledger: LedgerDatabase) -> None:
+    traces = await ledger.owner.fetchrow(TRACES)
+    assert traces is not None
+    assert (traces["idle"], traces["waiting"], traces["deadlocks"]) == (0, 0, 0)
+
+
+async def test_two_batchers_that_meet_on_the_same_wallets_keep_every_invariant(
+    ledger: LedgerDatabase,
+) -> None:
+    wallets = await ledger.open_wallets(4)
+    async with (
+        ledger.batcher(name="one", batch_max=16) as one,
+        ledger.batcher(name="two", batch_max=16) as two,
+    ):
+        tallies = await asyncio.gather(
+            hammer(one, wallets, seed=1, callers=16, seconds=2.0),
+            hammer(two, wallets, seed=2, callers=16, seconds=2.0),
+        )
+        assert one.counts.races_lost + two.counts.races_lost > 0, "they never met"
+    assert sum(tally["done"] for tally in tallies) > 100
+    assert sum(tally[Reason.INTERNAL.name] + tally[Reason.CONTENTION.name] for tally in tallies) == 0
+    await ledger.assert_sound(wallets)
+    await assert_no_traces(ledger)
+
+
+async def test_two_processes_that_meet_on_the_same_wallets_keep_every_invariant(
+    ledger: LedgerDatabase,
+) -> None:
+    wallets = await ledger.open_wallets(4)
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(2) as pool:
+        work = pool.starmap_async(hammer_process, [(ledger.url, list(wallets), seed, 2.0) for seed in (3, 4)])
+        tallies = await asyncio.to_thread(work.get, 60)
+    assert all(tally["done"] > 50 for tally in tallies)
+    assert (
+        sum(tally.get(Reason.INTERNAL.name, 0) + tally.get(Reason.CONTENTION.name, 0) for tally in tallies)
+        == 0
+    )
+    await ledger.assert_sound(wallets)
+    await assert_no_traces(ledger)
+
+
+async def test_64_devices_race_for_one_balance_and_exactly_the_affordable_number_succeeds(
+    ledger: LedgerDatabase,
+) -> None:
+    wallets = await ledger.open_wallets(10)
+    async with ledger.batcher(name="one") as one, ledger.batcher(name="two") as two:
+        for wallet_id in wallets:
+            await say(one, a_grant(wallet_id, 100))
+            outcomes = await asyncio.gather(
+                *(say((one, two)[n % 2], a_reserve(wallet_id, 15, device=f"device-{n}")) for n in range(64))
+            )
+            reasons = [reason_of(outcome) for outcome in outcomes]
+            assert reasons.count(None) == 6
+            assert reasons.count(Reason.INSUFFICIENT_BALANCE) == 58
+    await ledger.assert_sound(wallets)
+
+
+async def test_of_a_commit_and_a_release_that_race_one_wins_for_ever(ledger: LedgerDatabase) -> None:
+    (wallet_id,) = await ledger.open_wallets(1)
+    async with ledger.batcher(name="one") as one, ledger.batcher(name="two") as two:
+        await say(one, a_grant(wallet_id, 10_000))
+        for _ in range(25):
+            reserve = a_reserve(wallet_id, 100)
+            await say(one, reserve)
+            release = Release(wallet_id=wallet_id, reservation_id=reserve.reservation_id)
+            commit = a_commit(reserve)
+            committed, released = await asyncio.gather(say(one, commit), say(two, release))
+            assert {reason_of(committed), reason_of(released)} in (
+                {None, Reason.RESERVATION_COMMITTED},
+                {None, Reason.RESERVATION_RELEASED},
+            )
+            winner = committed if isinstance(released, Refusal) else released
+            for _ in range(2):
+                assert reason_of(await say(two, commit)) is reason_of(committed)
+                assert reason_of(await say(one, release)) is reason_of(released)
+            assert winner.reservation.state.name in {"COMMITTED", "RELEASED"}
+    await ledger.assert_sound([wallet_id])
+
+
+# Lost connections
+
+
+@contextlib.asynccontextmanager
+async def killing(ledger: LedgerDatabase, name: str, every_seconds: float) -> AsyncIterator[list[int]]:
+    """Terminate the connections of one name again and again."""
+    killed: list[int] = []
+
+    async def kill() -> None:
+        chance = random.Random(7)
+        while True:
+            await asyncio.sleep(every_seconds * chance.uniform(0.5, 1.5))
+            rows = await ledger.owner.fetch(
+                "select pid, pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = $1 and datname = current_database() and state = 'active'", name,
+            )  # fmt: skip
+            killed.extend(row["pid"] for row in rows)
+
+    task = asyncio.create_task(kill())
+    try:
+        yield killed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_connections_killed_under_load_lose_nothing_and_count_nothing_twice(
+    ledger: LedgerDatabase,
+) -> None:
+    wallets = await ledger.open_wallets(8)
+    async with ledger.batcher(name="shot-at", batch_max=16) as batcher:
+        told: list[tuple[Any, Any]] = []
+        async with killing(ledger, "shot-at", 0.1) as killed:
+            for _ in range(400):
+                commands = [a_grant(wallet_id, 1) for wallet_id in wallets for _ in range(4)]
+                told += zip(commands, await asyncio.gather(*(say(batcher, c) for c in commands)), strict=True)
+                if len(killed) >= 8:
+                    break
+        assert killed, "nobody was hit"
+        answered = [(command, outcome) for command, outcome in told if not isinstance(outcome, Refusal)]
+        assert not any(outcome.replayed for _, outcome in answered), "what the ids resolved is told as new"
+        open_questions = {reason_of(outcome) for _, outcome in told} - {None}
+        assert open_questions <= {Reason.OUTCOME_UNKNOWN, Reason.DATABASE_UNAVAILABLE}
+        assert len(answered) >= 0.9 * len(told), "most losses are resolved before anybody hears of them"
+        for command, first in told:
+            again = await say(batcher, command)
+            if not isinstance(first, Refusal):
+                assert (again.replayed, again.balance) == (True, first.balance)
+    assert sum([(await ledger.wallet(w)).available for w in wallets]) == len(told)
+    await ledger.assert_sound(wallets)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_an_append_whose_answer_is_lost_is_resolved_by_its_ids(
+    ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The connection dies before the append reaches the server, or after it was committed and before the answer."""
+    (wallet_id,) = await ledger.open_wallets(1)
+    append, shots = batching.store.append, 0
+
+    async def lossy(session: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal shots
+        shots += 1
+        if shots == 2 and moment == "before":
+            session.drop()
+            raise batching.OutcomeUnknown("the connection was lost")
+        result = await append(session, *args, **kwargs)
+        if shots == 2:
+            session.drop()
+            raise batching.OutcomeUnknown("the connection was lost")
+        return result
+
+    monkeypatch.setattr(batching.store, "append", lossy)
+    async with ledger.batcher(sessions=1) as batcher:
+        await say(batcher, a_grant(wallet_id, 100))
+        reserve, refused = a_reserve(wallet_id, 60), a_reserve(wallet_id, 1_000)
+        commands = [reserve, reserve, refused, a_grant(wallet_id, 7)]
+        first, twin, no, grant = await asyncio.gather(*(batcher.submit(c, soon()) for c in commands))
+        assert shots == (2 if moment == "after" else 3)
+        assert (first.replayed, grant.replayed) == (False, False)
+        assert twin.replayed
+        assert reason_of(no) is Reason.INSUFFICIENT_BALANCE
+        assert "replayed" not in no.facts
+        assert (await say(batcher, refused)).facts["replayed"] == "true"
+    assert (await ledger.wallet(wallet_id)).balance == (0, 47, 60, 0, 3)
+    await ledger.assert_sound([wallet_id])
+
+
+async def test_a_database_that_is_away_is_told_as_unavailable_and_an_open_question_as_unknown(
+    ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wallet_id,) = await ledger.open_wallets(1)
+    append, load = batching.store.append, batching.store.load
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise batching.DatabaseUnavailable("nobody there")
+
+    async def unanswered(*args: Any, **kwargs: Any) -> Any:
+        await append(*args, **kwargs)
+        monkeypatch.setattr(batching.store, "load", away)
+        raise batching.OutcomeUnknown("the connection was lost")
+
+    async with ledger.batcher() as batcher:
+        monkeypatch.setattr(batching.store, "load", away)
+        nothing_done = a_grant(wallet_id, 1)
+        assert reason_of(await say(batcher, nothing_done, 0.2)) is Reason.DATABASE_UNAVAILABLE
+        assert await ledger.count("entry") == 0
+        monkeypatch.setattr(batching.store, "load", load)
+        monkeypatch.setattr(batching.store, "append", unanswered)
+        done = a_grant(wallet_id, 10)
+        assert reason_of(await say(batcher, done, 0.2)) is Reason.OUTCOME_UNKNOWN
+        monkeypatch.setattr(batching.store, "load", load)
+        monkeypatch.setattr(batching.store, "append", append)
+        assert (await say(batcher, done)).replayed
+        assert not (await say(batcher, nothing_done)).replayed
+    await ledger.assert_sound([wallet_id])
