@@ -20,7 +20,6 @@ CODE = re.compile(r"^```\w*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?:[\w.-]+/)*[\w-]+\.(?:py|sql|md|yaml|toml|proto|svg|txt|sh)")
 MADE_LATER = {"build/bench.json"}
-COMING = {"demo"}
 
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -68,8 +67,6 @@ def test_every_wallet_command_exists(page: Path):
                 options = {name for parameter in command.params for name in parameter.opts}
                 if word.startswith("--"):
                     assert word.partition("=")[0] in options | {"--help"}, f"{shown(page)} says wallet {said}"
-                elif word in COMING:
-                    break
                 elif hasattr(command, "commands"):
                     assert word in command.commands, f"{shown(page)} says wallet {said}"
                     command = command.commands[word]
