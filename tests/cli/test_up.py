@@ -56,6 +56,17 @@ def test_verify_says_that_the_history_is_sound(up: Running) -> None:
     assert found["faults"] == []
 
 
+def test_reconcile_proves_the_running_services_books(up: Running) -> None:
+    told = wallet("reconcile", "--json", "--data-dir", str(up.data_dir))
+    assert told.returncode == 0, told.stdout + told.stderr
+    report = json.loads(told.stdout)
+    assert (report["sound"], report["wallets"]) == (True, 1)
+    assert {check["number"] for check in report["checks"] if check["holds"]} >= {1, 2, 3, 4, 5, 6, 13, 16}
+    shown = wallet("reconcile", "--program", "demo", "--data-dir", str(up.data_dir))
+    assert shown.returncode == 0
+    assert "everything agrees" in shown.stdout
+
+
 def test_a_customers_token_opens_its_own_wallet_and_no_other(up: Running) -> None:
     here = ("--data-dir", str(up.data_dir))
     anna = wallet("token", "--customer", "demo/anna", *here).stdout.strip()

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from wallet_service.cli import health, reconciling, serving, tokens, up, wallets
+from wallet_service.cli import demonstrating, health, reconciling, serving, tokens, up, wallets
 
 EXIT_REFUSED: Final = 1
 EXIT_CANNOT_START: Final = 2
@@ -66,6 +66,7 @@ app.add_typer(wallets.app, rich_help_panel=_USE)
 for _name, _command in wallets.COMMANDS.items():
     app.command(_name, hidden=True)(_command)
 app.command("reconcile", rich_help_panel=_PROVE)(reconciling.reconcile)
+app.command("demo", rich_help_panel=_PROVE)(demonstrating.demo)
 
 
 def run_app() -> int:
