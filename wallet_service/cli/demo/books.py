@@ -48,8 +48,8 @@ class Book:
         self.credited += amount
         self._give([Part(expires_at, amount)])
 
-    def hold(self, reservation_id: str, amount: int, expires_at: datetime) -> None:
-        """Value was reserved, soonest-expiring first."""
+    def hold(self, reservation_id: str, amount: int, expires_at: datetime) -> int:
+        """Value was reserved, soonest-expiring first; returns how much of it there is not: 0, if the service is right."""
         parts: list[Part] = []
         for expiry in sorted(self.lots):
             taken = min(self.lots[expiry], amount)
@@ -58,13 +58,12 @@ class Book:
             self.lots[expiry] -= taken
             if not amount:
                 break
-        if amount:
-            raise ArithmeticError("the service reserved more than the books hold")
         self.lots = {expiry: left for expiry, left in self.lots.items() if left}
         self.holds[reservation_id] = Hold(parts=parts, expires_at=expires_at)
+        return amount
 
-    def spend(self, reservation_id: str, amount: int) -> None:
-        """Held value was committed, soonest-expiring first."""
+    def spend(self, reservation_id: str, amount: int) -> int:
+        """Held value was committed, soonest-expiring first; returns how much of it was not held."""
         hold = self.holds[reservation_id]
         self.redeemed += amount
         left: list[Part] = []
@@ -73,9 +72,8 @@ class Book:
             amount -= taken
             if taken < part.amount:
                 left.append(Part(part.expires_at, part.amount - taken))
-        if amount:
-            raise ArithmeticError("the service committed more than the books have reserved")
         hold.parts = left
+        return amount
 
     def end(self, reservation_id: str) -> None:
         """Return what a reservation still held to where it came from."""

@@ -223,9 +223,11 @@ class Replay:
         except errors.InsufficientBalance:
             return None
         reservation = hold.reservation
-        self.books[visit.basket.household].hold(
+        missing = self.books[visit.basket.household].hold(
             reservation_id, reservation.amount_minor, reservation.expires_at.ToDatetime(tzinfo=UTC)
         )
+        if missing:
+            self.differs(f"{_named(visit)}: reserved {missing} more than the books have")
         return hold
 
     async def _commit(self, visit: Visit, hold: Hold, amount_minor: int, *, final: bool) -> None:
@@ -237,7 +239,9 @@ class Replay:
                 commit_id=self._id(visit, f"commit from {before}"),
             )
         book = self.books[visit.basket.household]
-        book.spend(hold.reservation_id, hold.reservation.committed_minor - before)
+        missing = book.spend(hold.reservation_id, hold.reservation.committed_minor - before)
+        if missing:
+            self.differs(f"{_named(visit)}: committed {missing} more than was held")
         self.tally.commits += 1
         if not hold.held:
             book.end(hold.reservation_id)
@@ -280,7 +284,7 @@ class Replay:
 
 
 def _named(visit: Visit) -> str:
-    return f"household {visit.basket.household}, visit {visit.number}"
+    return f"household {visit.basket.household}, visit {visit.number} on {visit.basket.at.date()}"
 
 
 def _program(program_id: str) -> Program:

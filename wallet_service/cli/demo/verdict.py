@@ -17,9 +17,9 @@ from wallet_client import AsyncWalletClient
 from wallet_service.cli.demo.baskets import Reading
 from wallet_service.cli.demo.books import Book
 from wallet_service.cli.demo.plan import Day, Redemption, plan
-from wallet_service.cli.demo.render import facts_table, render, report_json
 from wallet_service.cli.demo.replay import CALL_SECONDS_MAX, Devices, Replay, Tally
 from wallet_service.cli.demo.timings import Timing
+from wallet_service.cli.reconciling import as_plain, render
 from wallet_service.cli.show import money, table
 from wallet_service.cli.tokens import minted
 from wallet_service.kernel.ids import ProgramId
@@ -167,7 +167,10 @@ def _compared(totals: Totals, books: Summed) -> list[str]:
 
 def show(verdict: Verdict, seconds: float, console: Console) -> None:
     """Show what happened, how long calls took, and every invariant."""
-    console.print(facts_table(_facts(verdict)))
+    facts = table("what happened", "", right=("",))
+    for name, value in _facts(verdict).items():
+        facts.add_row(name, value)
+    console.print(facts)
     rows = table("call", "calls", "p50", "p99", right=("calls", "p50", "p99"))
     for timing in verdict.timings:
         rows.add_row(timing.kind, f"{timing.calls:,}", f"{timing.p50_ms:.1f} ms", f"{timing.p99_ms:.1f} ms")
@@ -224,5 +227,5 @@ def verdict_json(verdict: Verdict, seconds: float) -> dict[str, object]:
         "books": asdict(verdict.books),
         "differences": list(verdict.differences),
         "calls": [asdict(timing) for timing in verdict.timings],
-        "reconciliation": report_json(verdict.report),
+        "reconciliation": as_plain(verdict.report),
     }
