@@ -16,7 +16,6 @@ from wallet_service.runtime.errors import (
     StartError,
     StatementFailed,
 )
-from wallet_service.runtime.listener import Listener
 
 QUICK = 5.0
 
@@ -211,19 +210,6 @@ async def test_an_unreachable_database_is_one_line(tmp_path):
             await Database.open(DatabaseOptions(url=url))
         assert "\n" not in str(refused.value)
         assert "secret" not in str(refused.value)
-
-
-async def test_hints_are_heard_and_heard_again_after_a_loss(options, killer):
-    heard: asyncio.Queue[str] = asyncio.Queue()
-    listening = asyncio.create_task(Listener(options, "changes", heard.put_nowait).run())
-    assert await asyncio.wait_for(heard.get(), QUICK) == ""
-    sender = await asyncpg.connect(options.url)
-    await sender.execute("notify changes, 'a'")
-    assert await asyncio.wait_for(heard.get(), QUICK) == "a"
-    await sender.close()
-    await killer()
-    assert await asyncio.wait_for(heard.get(), 20) == ""
-    listening.cancel()
 
 
 def test_statements_are_named_by_their_files_and_carry_no_header():

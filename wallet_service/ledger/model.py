@@ -263,6 +263,21 @@ class Wallet(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
         return Balance(self.pending, self.available, self.reserved, self.frozen, self.version)
 
 
+class EntryFilter(Struct, frozen=True, kw_only=True, gc=False):
+    """Which entries: kinds (none: all), at or after `since`, before `until`."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+class Versions(NamedTuple):
+    """How far a wallet is."""
+
+    version: int
+    revision: int
+
+
 class Known(Struct, frozen=True, kw_only=True, gc=False):
     """What is already recorded under the ids that a command names."""
 

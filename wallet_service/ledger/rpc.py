@@ -12,10 +12,9 @@ from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import OperationId, ProgramId, WalletId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.commands import Adjust, Close, Freeze, OperationCommand, OperationOutcome, Unfreeze
-from wallet_service.ledger.model import EntryKind
+from wallet_service.ledger.model import EntryFilter, EntryKind
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.service import Ledger, WalletView
-from wallet_service.ledger.store import EntryFilter
 from wallet_service.ledger.watching import watch
 from wallet_service.ledger.wire import (
     answered,

@@ -17,11 +17,18 @@ from wallet_service.ledger.clock import DatabaseClock
 from wallet_service.ledger.commands import Command, Deferred, Outcome, Settle
 from wallet_service.ledger.decide import decide
 from wallet_service.ledger.gathering import Gathering
-from wallet_service.ledger.model import Balance, Entry, Known, Reservation, ReservationState, Wallet
+from wallet_service.ledger.model import (
+    Balance,
+    Entry,
+    EntryFilter,
+    Known,
+    Reservation,
+    ReservationState,
+    Wallet,
+)
 from wallet_service.ledger.program import Program, refusal_to_advance, refusal_to_change
 from wallet_service.ledger.programs import Programs
 from wallet_service.ledger.snapshots import Snapshots
-from wallet_service.ledger.store import EntryFilter
 from wallet_service.ledger.verify import Verdict, Verifier
 from wallet_service.ledger.watch import WatchHub
 from wallet_service.runtime.cache import Cache

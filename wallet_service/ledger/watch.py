@@ -15,8 +15,7 @@ from typing import Final
 
 from wallet_service.kernel.ids import WalletId
 from wallet_service.ledger import store
-from wallet_service.ledger.model import Wallet
-from wallet_service.ledger.store import Versions
+from wallet_service.ledger.model import Versions, Wallet
 from wallet_service.runtime.errors import DatabaseError
 from wallet_service.runtime.session import Statements
 

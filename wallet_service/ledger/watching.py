@@ -9,9 +9,8 @@ from typing import Final
 
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
 from wallet_service.kernel.ids import WalletId
-from wallet_service.ledger.model import Entry
+from wallet_service.ledger.model import Entry, EntryFilter, Versions
 from wallet_service.ledger.service import Ledger, WalletView
-from wallet_service.ledger.store import EntryFilter, Versions
 
 PAGE: Final = 200
 READ_SECONDS: Final = 5.0

@@ -3,8 +3,6 @@
 from wallet_service.ledger.store.batch import Key, Loaded, Written, append, load, lock
 from wallet_service.ledger.store.programs import open_wallet, put_program, read_program, read_programs
 from wallet_service.ledger.store.reading import (
-    EntryFilter,
-    Versions,
     due_wallets,
     read_entries,
     read_entry_at,
@@ -13,7 +11,7 @@ from wallet_service.ledger.store.reading import (
 )
 
 __all__ = [
-    "EntryFilter", "Key", "Loaded", "Versions", "Written", "append", "due_wallets", "load", "lock", "open_wallet",
+    "Key", "Loaded", "Written", "append", "due_wallets", "load", "lock", "open_wallet",
     "put_program", "read_entries", "read_entry_at", "read_program", "read_programs", "read_reservations",
     "read_versions",
 ]  # fmt: skip

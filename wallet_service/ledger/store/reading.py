@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ReservationId, WalletId
 from wallet_service.ledger import codec
-from wallet_service.ledger.model import Account, Balance, Entry, EntryKind, Reservation, ReservationState
+from wallet_service.ledger.model import (
+    Account,
+    Balance,
+    Entry,
+    EntryFilter,
+    EntryKind,
+    Reservation,
+    ReservationState,
+    Versions,
+)
 from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
 
 _SQL: Final = load_statements("wallet_service.ledger")
 SEQ_MAX: Final = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFilter:
-    """Which entries: kinds (none: all), at or after `since`, before `until`."""
-
-    kinds: tuple[EntryKind, ...] = ()
-    since: Instant | None = None
-    until: Instant | None = None
-
-
-class Versions(NamedTuple):
-    """How far a wallet is."""
-
-    version: int
-    revision: int
 
 
 def _entry(row: Row) -> Entry:
