@@ -1,6 +1,6 @@
 # What a newcomer types, and what CI runs. Needs only Python >= 3.11, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench generate format snapshot clean
+.PHONY: help run demo test bench load soak generate format snapshot clean
 
 BIN := .venv/bin
 
@@ -22,6 +22,15 @@ test:      ## formatting, lint, types, contracts, generated code and all tests
 bench:     ## measure calls per second; writes build/bench.json
 	@sh tools/bootstrap.sh bench
 	@exec $(BIN)/python -m loadtest.bench
+
+load:      ## let shoppers loose on it: USERS=50 TIME=30s PROCESSES=1, WEB=1 for a page, TARGET=host:port TOKEN=… for a service that runs
+	@sh tools/bootstrap.sh load
+	@exec $(BIN)/python -m loadtest.load --users $(or $(USERS),50) --time $(or $(TIME),30s) \
+		--processes $(or $(PROCESSES),1) $(if $(WEB),--web)
+
+soak:      ## half an hour of mixed calls, a fifth cancelled: does it stay as it was? MINUTES=30
+	@sh tools/bootstrap.sh bench
+	@exec $(BIN)/python -m loadtest.soak --minutes $(or $(MINUTES),30)
 
 generate:  ## regenerate code from proto/
 	@sh tools/bootstrap.sh test

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -71,13 +71,13 @@ class Stage:
             "WALLET_LOG_LEVEL": "warning", "WALLET_IN_FLIGHT_MAX": "4096", "GRPC_ENABLE_FORK_SUPPORT": "0",
         }  # fmt: skip
 
-    def start(self, *argv: str) -> Process:
-        """Start a Python program of this project and wait until it is ready."""
+    def start(self, *argv: str, settings: Mapping[str, str] | None = None) -> Process:
+        """Start a Python program of this project and wait until it is ready; `settings` go before the stage's own."""
         log = (self.folder / "processes.log").open("a")
         popen = subprocess.Popen(
             [sys.executable, *argv],
             cwd=ROOT,
-            env=self.environment(),
+            env={**self.environment(), **(settings or {})},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -86,9 +86,10 @@ class Stage:
         self.processes.append(process)
         return process
 
-    def serve(self, workers: int = 1) -> Process:
-        """Start the service with all its features on."""
-        return self.start("-m", "wallet_service", "serve", "--port", "0", "--workers", str(workers))
+    def serve(self, workers: int = 1, settings: Mapping[str, str] | None = None) -> Process:
+        """Start the service with all its features on; an empty setting is the service's default."""
+        argv = ("-m", "wallet_service", "serve", "--port", "0", "--workers", str(workers))
+        return self.start(*argv, settings=settings)
 
     def stop(self, process: Process) -> None:
         """End a process."""

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STAMPS = VENV / ".stamps"
-SETS = ("run", "test", "demo", "bench")
+SETS = ("run", "test", "demo", "bench", "load")
 EDITABLE = (ROOT, ROOT / "clients" / "python")
 ENVIRONMENT = {
     **os.environ,
