@@ -165,6 +165,7 @@ class Replay:
         if hold is None:
             self.differs(f"{_named(visit)}: refused what was quoted a moment ago, with nobody else about")
             return
+        self._book_hold(visit, hold)
         await self._finish(visit, way, hold)
 
     async def _finish(self, visit: Visit, way: Redemption, hold: Hold) -> None:
@@ -193,13 +194,19 @@ class Replay:
             self._reserve(self._devices.phone, "phone", visit, quote),
             self._reserve(self._devices.laptop, "laptop", visit, quote),
         )
-        winners = [hold for hold in outcomes if hold is not None]
+        # In the order in which the service decided, which need not be that of its answers: the first has the lots that
+        # expire first.
+        winners = sorted(
+            (hold for hold in outcomes if hold is not None), key=lambda hold: hold.balance.version
+        )
         self.tally.refused += len(outcomes) - len(winners)
         self.tally.both_afforded += affordable > 1
         if len(winners) != affordable:
             self.differs(
                 f"{_named(visit)}: {len(winners)} of two devices won, the balance affords {affordable}"
             )
+        for winner in winners:
+            self._book_hold(visit, winner)
         for late in winners[1:]:
             await self._release(visit, late)
         if winners:
@@ -209,26 +216,26 @@ class Replay:
         self, client: AsyncWalletClient, device: str, visit: Visit, quote: QuoteResponse
     ) -> Hold | None:
         """Hold what was quoted; None if the balance does not suffice any more."""
-        reservation_id = self._id(visit, device)
         try:
             with self.timings.of("reserve"):
-                hold = await client.checkout.reserve(
+                return await client.checkout.reserve(
                     self._wallet(visit),
                     quote.amount_minor,
                     self._order(visit),
                     quote_token=quote.quote_token,
                     device=f"{device}-{visit.basket.household}",
-                    reservation_id=reservation_id,
+                    reservation_id=self._id(visit, device),
                 )
         except errors.InsufficientBalance:
             return None
+
+    def _book_hold(self, visit: Visit, hold: Hold) -> None:
         reservation = hold.reservation
         missing = self.books[visit.basket.household].hold(
-            reservation_id, reservation.amount_minor, reservation.expires_at.ToDatetime(tzinfo=UTC)
+            hold.reservation_id, reservation.amount_minor, reservation.expires_at.ToDatetime(tzinfo=UTC)
         )
         if missing:
             self.differs(f"{_named(visit)}: reserved {missing} more than the books have")
-        return hold
 
     async def _commit(self, visit: Visit, hold: Hold, amount_minor: int, *, final: bool) -> None:
         before = hold.reservation.committed_minor
