@@ -15,7 +15,7 @@ from wallet_service.kernel.ids import ProgramId, WalletId, wallet_id_of
 from wallet_service.ledger import store
 from wallet_service.ledger.batcher import Batcher, Limits
 from wallet_service.ledger.decide import decide, genesis
-from wallet_service.ledger.model import Known, Terms, Wallet
+from wallet_service.ledger.model import EntryFilter, Known, Terms, Wallet
 from wallet_service.ledger.store import Written
 from wallet_service.ledger.verify import Verifier
 from wallet_service.runtime.database import DatabaseOptions, Session
@@ -140,7 +140,7 @@ class LedgerDatabase:
                 seen = 0
                 while seen < wallet.version:
                     page = await store.read_entries(
-                        session, wallet_id, seen, 500, oldest_first=True, chosen=store.EntryFilter(), timeout_seconds=5
+                        session, wallet_id, seen, 500, oldest_first=True, chosen=EntryFilter(), timeout_seconds=5
                     )  # fmt: skip
                     verifier.take(page)
                     seen = page[-1].seq

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
-import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -110,51 +107,40 @@ async def test_of_a_commit_and_a_release_that_race_one_wins_for_ever(ledger: Led
 # Lost connections
 
 
-@contextlib.asynccontextmanager
-async def killing(ledger: LedgerDatabase, name: str, every_seconds: float) -> AsyncIterator[list[int]]:
-    """Terminate the connections of one name again and again."""
-    killed: list[int] = []
+KILLS = batching.ATTEMPTS_MAX - 2
+"""Fewer than a batch has attempts: on the slowest machine no batch can be hit each time."""
 
-    async def kill() -> None:
-        chance = random.Random(7)
-        while True:
-            await asyncio.sleep(every_seconds * chance.uniform(0.5, 1.5))
-            rows = await ledger.owner.fetch(
-                "select pid, pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = $1 and datname = current_database() and state = 'active'", name,
-            )  # fmt: skip
-            killed.extend(row["pid"] for row in rows)
+_KILL = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where application_name = $1 and datname = current_database() and state = 'active' limit 1
+"""
 
-    task = asyncio.create_task(kill())
-    try:
-        yield killed
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+
+async def kill_again_and_again(ledger: LedgerDatabase, name: str) -> None:
+    """Terminate so many connections of one name, each in the middle of a statement."""
+    for _ in range(KILLS):
+        await asyncio.sleep(0.05)
+        while not await ledger.owner.fetch(_KILL, name):
+            await asyncio.sleep(0.001)
 
 
 async def test_connections_killed_under_load_lose_nothing_and_count_nothing_twice(
     ledger: LedgerDatabase,
 ) -> None:
     wallets = await ledger.open_wallets(8)
+    told: list[tuple[Any, Any]] = []
     async with ledger.batcher(name="shot-at", batch_max=16) as batcher:
-        told: list[tuple[Any, Any]] = []
-        async with killing(ledger, "shot-at", 0.1) as killed:
-            for _ in range(400):
-                commands = [a_grant(wallet_id, 1) for wallet_id in wallets for _ in range(4)]
-                told += zip(commands, await asyncio.gather(*(say(batcher, c) for c in commands)), strict=True)
-                if len(killed) >= 8:
-                    break
-        assert killed, "nobody was hit"
-        answered = [(command, outcome) for command, outcome in told if not isinstance(outcome, Refusal)]
-        assert not any(outcome.replayed for _, outcome in answered), "what the ids resolved is told as new"
-        open_questions = {reason_of(outcome) for _, outcome in told} - {None}
-        assert open_questions <= {Reason.OUTCOME_UNKNOWN, Reason.DATABASE_UNAVAILABLE}
-        assert len(answered) >= 0.9 * len(told), "most losses are resolved before anybody hears of them"
-        for command, first in told:
-            again = await say(batcher, command)
-            if not isinstance(first, Refusal):
-                assert (again.replayed, again.balance) == (True, first.balance)
+        killer = asyncio.create_task(kill_again_and_again(ledger, "shot-at"))
+        while not killer.done():
+            commands = [a_grant(wallet_id, 1) for wallet_id in wallets for _ in range(4)]
+            told += zip(commands, await asyncio.gather(*(say(batcher, c) for c in commands)), strict=True)
+        await killer
+        for _, first in told:
+            assert reason_of(first) is None, "every loss was resolved by the ids"
+            assert not first.replayed, "and told as new"
+        again = await asyncio.gather(*(say(batcher, command) for command, _ in told))
+        for (_, first), second in zip(told, again, strict=True):
+            assert (second.replayed, second.balance) == (True, first.balance)
     assert sum([(await ledger.wallet(w)).available for w in wallets]) == len(told)
     await ledger.assert_sound(wallets)
 

@@ -5,6 +5,9 @@ create or replace function ledger.due_wallets(p_limit integer) returns setof uui
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- A few rows against the whole table: a plan made while it was small would read its index from end to end.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 begin
   return query
