@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 import grpc
-from rig import Api, Refused, Shop, broken_invariants, refused_of, without_replay
+from rig import Api, Refused, Shop, broken_invariants, refused_of, unfinished_work, until, without_replay
 from wallet.v1 import checkout_pb2
 
 TURNED_AWAY = {"SHUTTING_DOWN", "OVERLOADED", "DATABASE_UNAVAILABLE", "CONTENTION", "DEADLINE_EXCEEDED"}
@@ -104,6 +104,9 @@ class History:
             await asyncio.sleep(0.01)
             self.lag = max(self.lag * 0.98, time.monotonic() - began - 0.01)
 
+    def attempts(self, end: End) -> list[Attempt]:
+        return [attempt for asked in self._asked.values() for attempt in asked.ends(end)]
+
     @property
     def counts(self) -> Counter[str]:
         ends = (attempt.end.value for asked in self._asked.values() for attempt in asked.attempts)
@@ -181,13 +184,13 @@ async def shopper(
     history: History,
     apis: Sequence[Api],
     shops: Sequence[Shop],
-    until: float,
+    ends_at: float,
     seed: int,
     seconds: float = 2.0,
 ) -> None:
     """Check out again and again until a moment, repeating what had no answer as a patient caller would."""
     rng = random.Random(seed)
-    while time.monotonic() < until:
+    while time.monotonic() < ends_at:
         shop = rng.choice(shops)
         request: Any = shop.reserve(rng.randint(2, 40))
         attempt = await history.send(rng.choice(apis), request, seconds)
@@ -205,11 +208,11 @@ async def shopping(
     call_seconds: float = 2.0,
 ) -> None:  # fmt: skip
     """Run several shoppers at the same time for so long."""
-    until = time.monotonic() + seconds
+    ends_at = time.monotonic() + seconds
     lag = asyncio.create_task(history.watch_lag())
     try:
         await asyncio.gather(
-            *(shopper(history, apis, shops, until, seed, call_seconds) for seed in range(shoppers))
+            *(shopper(history, apis, shops, ends_at, seed, call_seconds) for seed in range(shoppers))
         )
     finally:
         lag.cancel()
@@ -221,3 +224,8 @@ async def sound(history: History, apis: Sequence[Api], database_url: str) -> Non
     await history.resolve(apis)
     assert not history.late, history.late[:5]
     assert not (broken := await broken_invariants(database_url)), broken[:10]
+
+    async def quiet() -> bool:
+        return not await unfinished_work(database_url)
+
+    await until(quiet, seconds=5)

@@ -56,9 +56,11 @@ class Stack:
         return ServiceProcess(environment, sweep=sweep, log=self._folder / f"{name}.log")
 
     def __exit__(self, *_: object) -> None:
-        for service in self.services:
-            if service.running:
-                service.stop()
+        running = [service for service in self.services if service.running]
+        for service in running:
+            service.ask_to_stop()
+        for service in running:
+            service.stop()
         self.valkey.stop()
         self.postgres.stop()
 

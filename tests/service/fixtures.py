@@ -49,6 +49,7 @@ def pair(
     first.start()  # alone: it makes the keys that both use
     second.start()
     yield first, second
+    first.ask_to_stop()
     assert (second.stop(), first.stop()) == (0, 0), first.log_text() + second.log_text()
     for process in (first, second):
         assert "Traceback" not in process.log_text(), process.log_text()

@@ -105,11 +105,14 @@ class ServiceProcess:
         self._process.kill()
         self._reap(10)
 
-    def stop(self) -> int:
-        """Ask it to end; returns its exit code."""
+    def ask_to_stop(self) -> None:
         assert self._process is not None
         if self.running:
             self._process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """Ask it to end; returns its exit code."""
+        self.ask_to_stop()
         return self._reap(30)
 
     def _reap(self, seconds: float) -> int:
@@ -364,6 +367,19 @@ async def broken_invariants(database_url: str) -> list[str]:
     try:
         rows = await connection.fetch((HERE / "invariants.sql").read_text(), timeout=60)
         return [f"{row['invariant']}: wallet {row['wallet_id']}: {row['detail']}" for row in rows]
+    finally:
+        await connection.close()
+
+
+async def unfinished_work(database_url: str) -> list[str]:
+    """Return what a database should be rid of once its load is over: open transactions, waits for locks."""
+    connection = await asyncpg.connect(database_url, timeout=10)
+    try:
+        rows = await connection.fetch(
+            "select state, wait_event_type, query from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and (state like 'idle in transaction%' or wait_event_type = 'Lock')"
+        )
+        return [f"{row['state']} {row['wait_event_type']}: {row['query'][:80]}" for row in rows]
     finally:
         await connection.close()
 

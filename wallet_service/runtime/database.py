@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
@@ -18,6 +19,15 @@ from wallet_service.runtime.statements import load_statements
 __all__ = ["Database", "DatabaseOptions", "Row", "Session", "Statements", "load_statements"]
 
 _SQL = load_statements("wallet_service.runtime")
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Keep what the driver says while the server is away to a line: it would print a traceback for every try."""
+    record.exc_info = None
+    return True
+
+
+logging.getLogger("asyncpg.pool").addFilter(_in_one_line)
 _OLDEST_VERSION: Final = 150_000
 
 
@@ -37,8 +47,7 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 **options.connect_arguments(application_name),
-                # No floor: the driver would log a traceback for each try to restore it while the server is away.
-                min_size=0,
+                min_size=1,
                 max_size=options.pool_size,
                 max_inactive_connection_lifetime=300.0,
                 reset=_reset,
