@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from command import Running, the_one_line, wallet
+from wallet_client import WalletClient
 
 
 def test_one_command_plays_a_checkout_step_by_step_and_then_says_ready_once(up: Running) -> None:
@@ -149,3 +150,26 @@ def test_ctrl_c_ends_with_0_and_the_next_start_goes_on_with_the_same_data(open_d
         assert running.stop(how) == 0
         assert running.said[-1] == f"stopped; the data is kept in {data_dir}"
         assert not hint.exists()
+
+
+def test_a_demo_wallet_that_is_frozen_or_closed_does_not_keep_the_service_from_starting(
+    open_dir: Path,
+) -> None:
+    data_dir, anna, why = open_dir / "kept", ("demo", "anna"), {"actor": "test", "reason": "to see"}
+    told = []
+    for act in ("freeze", "close", ""):
+        running = Running.start("up", "--demo-checkout", data_dir=data_dir)
+        try:
+            told.append("\n".join(running.said))
+            token = wallet("token", "--data-dir", str(data_dir)).stdout.strip()
+            with WalletClient(running.target, token=token) as client:
+                if act == "freeze":
+                    client.wallet.freeze(anna, **why)
+                elif act == "close":
+                    client.wallet.close(anna, forfeit=True, **why)
+        finally:
+            assert running.stop() == 0
+    played, frozen, closed = told
+    assert "its hash chain holds" in played
+    assert "wallet frozen" in frozen
+    assert "the demo cannot be played: WALLET_CLOSED" in closed

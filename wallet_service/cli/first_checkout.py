@@ -82,6 +82,8 @@ class _Play:
     async def run(self) -> None:
         wallet = await self._balance("before")
         quote = await self._quote()
+        if not quote.amount_minor:
+            return  # somebody froze the wallet; the quote has said so
         hold = await self._phone(quote)
         await self._laptop(quote.amount_minor)
         await self._commit(hold)

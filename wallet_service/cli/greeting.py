@@ -22,14 +22,21 @@ async def show_demo(
     if endpoint is None or token is None:
         screen.print("no demo: this service takes only its issuer's tokens or clients with a certificate")
         return
-    from wallet_service.cli.calling import dial
+    from wallet_client import WalletError
+
+    from wallet_service.cli.calling import dial, one_line
     from wallet_service.cli.first_checkout import WALLET, ensure_demo, play
 
-    async with dial(endpoint, token) as client:
-        await ensure_demo(client)
-        if play_checkout:
-            screen.print(f"One checkout of wallet [bold]{'/'.join(WALLET)}[/bold], through the public API:\n")
-            await play(client, screen)
+    try:
+        async with dial(endpoint, token) as client:
+            await ensure_demo(client)
+            if play_checkout:
+                name = "/".join(WALLET)
+                screen.print(f"One checkout of wallet [bold]{name}[/bold], through the public API:\n")
+                await play(client, screen)
+    except WalletError as refused:
+        # Somebody froze or closed the demo wallet, or changed its program; the service itself is well.
+        screen.print(f"the demo cannot be played: {one_line(refused, endpoint)}", markup=False)
 
 
 def say_how_to_call(settings: Settings, endpoint: Endpoint, screen: Console) -> None:
