@@ -279,12 +279,15 @@ class Batcher:
         if self._ensure is not None:
             await self._ensure(loaded.programs)
         written, outcomes = self._decide_all(loaded, todo)
+        # What an append did whose answer was lost is news to the cache and to watchers, though found and not written.
+        doubtful = {waiting.command.wallet_id for waiting in todo if waiting.unknown is not None}
+        changed = [loaded.wallets[key] for key in doubtful & loaded.wallets.keys() - written.wallets.keys()]
         if not written.wallets:
-            return Decided(outcomes, frozenset(), [])
+            return Decided(outcomes, frozenset(), changed)
         for waiting, outcome in outcomes:
             waiting.decided = outcome
         lost = await store.append(session, written, timeout_seconds=seconds)
-        changed = [wallet for key, (_, wallet, _) in written.wallets.items() if key not in lost]
+        changed += [wallet for key, (_, wallet, _) in written.wallets.items() if key not in lost]
         return Decided(outcomes, lost, changed)
 
     def _decide_all(
