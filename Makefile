@@ -23,7 +23,7 @@ bench:     ## measure calls per second; writes build/bench.json
 	@sh tools/bootstrap.sh bench
 	@exec $(BIN)/python -m loadtest.bench
 
-load:      ## let shoppers loose on it: USERS=50 TIME=30s PROCESSES=1, WEB=1 for a page, TARGET=host:port TOKEN=… for a service that runs
+load:      ## let shoppers loose on it: USERS=50 TIME=30s; WEB=1 for a page, TARGET=host:port TOKEN=… for your own service
 	@sh tools/bootstrap.sh load
 	@exec $(BIN)/python -m loadtest.load --users $(or $(USERS),50) --time $(or $(TIME),30s) \
 		--processes $(or $(PROCESSES),1) $(if $(WEB),--web)
