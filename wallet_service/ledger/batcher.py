@@ -213,21 +213,26 @@ class Batcher:
             except DatabaseConflict:
                 pass  # rolled back for certain
             except (OutcomeUnknown, DatabaseUnavailable, DatabaseTimeout) as fault:
-                # All are for the retry: what an unanswered append did, the ids will show.
-                if isinstance(fault, OutcomeUnknown):
-                    for waiting in todo:
-                        waiting.unknown = waiting.unknown or waiting.decided
-                if attempt + 1 == ATTEMPTS_MAX:
-                    _log.warning("a batch of %d commands failed: %s", len(todo), fault)
-                    return self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
-                todo = self._still_in_time(todo)
-                if todo:  # or the wallets would stay busy for nobody
-                    await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+                todo = await self._after_outage(todo, fault, attempt)
             except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
                 return await self._run_apart(session, todo, fault)
             if not todo:
                 return None
         return self._refuse_all(todo, Reason.CONTENTION)
+
+    async def _after_outage(self, todo: list[Waiting], fault: Exception, attempt: int) -> list[Waiting]:
+        """Return who is to try again, after a pause: what an unanswered append did, the ids will show."""
+        if isinstance(fault, OutcomeUnknown):
+            for waiting in todo:
+                waiting.unknown = waiting.unknown or waiting.decided
+        if attempt + 1 == ATTEMPTS_MAX:
+            _log.warning("a batch of %d commands failed: %s", len(todo), fault)
+            self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
+            return []
+        still = self._still_in_time(todo)
+        if still:  # or the wallets would stay busy for nobody
+            await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+        return still
 
     async def _run_apart(self, session: Session, todo: list[Waiting], fault: Exception) -> None:
         """Run a batch that nothing was written of by halves, so that one poisonous command fails alone."""
