@@ -18,9 +18,11 @@ from wallet_service.ledger.commands import Release
 
 TRACES = """
 select
-  (select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%') as idle,
-  (select count(*) from pg_locks where not granted) as waiting,
+  count(*) filter (where a.state like 'idle in transaction%') as idle,
+  count(*) filter (where exists (select from pg_locks as l where l.pid = a.pid and not l.granted)) as waiting,
   (select deadlocks from pg_stat_database where datname = current_database()) as deadlocks
+from pg_stat_activity as a
+where a.datname = current_database()
 """
 
 
