@@ -15,10 +15,12 @@ import random
 from pathlib import Path
 from typing import Any, Final
 
-import gevent
+import gevent  # type: ignore[import-untyped]
 import grpc
 import grpc.experimental.gevent
 from locust import User, constant, events, task
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.shoppers import Called, Checkout, Shopper
 
@@ -28,7 +30,7 @@ CHANNELS: Final = 2
 PERCENTILES: Final = (0.5, 0.95, 0.99)
 
 
-class Customer(User):  # type: ignore[misc]
+class Customer(User):
     """One shopper with think times of its own; the connections of a process are shared."""
 
     wait_time = constant(0)
@@ -44,7 +46,7 @@ class Customer(User):  # type: ignore[misc]
         calls = Checkout(next(cls._channels), os.environ["LOAD_TOKEN"], self._measured, gevent.sleep)
         self._shopper = Shopper(calls, cls._wallet_ids, random.Random())
 
-    @task  # type: ignore[untyped-decorator]
+    @task
     def shop(self) -> None:
         """Play one checkout."""
         self._shopper.shop()
@@ -66,11 +68,24 @@ def _channel(number: int) -> grpc.Channel:
     return grpc.insecure_channel(os.environ["LOAD_TARGET"], options=options)
 
 
+@events.test_stopping.add_listener  # type: ignore[untyped-decorator]
+def let_shoppers_finish(environment: Any, **_: object) -> None:
+    """Wait for the shoppers of other processes: locust itself would go after half a second, and their ends be lost."""
+    leader = environment.runner
+    if not isinstance(leader, MasterRunner):
+        return
+    for client in leader.clients.all:
+        leader.server.send_to_client(Message("stop", None, client.id))  # type: ignore[no-untyped-call]
+    with gevent.Timeout(environment.stop_timeout, exception=False):
+        while leader.user_count:
+            gevent.sleep(0.1)
+
+
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def write_figures(environment: Any, **_: object) -> None:
     """Write what was measured, in the process that knows everything."""
     path = os.environ.get("LOAD_FIGURES")
-    if not path or type(environment.runner).__name__ == "WorkerRunner":
+    if not path or isinstance(environment.runner, WorkerRunner):
         return
     stats = environment.stats
     Path(path).write_text(

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -44,20 +44,8 @@ TOP_UP_MINOR: Final = 50_000
 BROWSING_SECONDS: Final = (0.2, 1.0)
 PAYING_SECONDS: Final = (0.3, 1.5)
 
-Request = TypeVar("Request", bound=Message, contravariant=True)
-Reply = TypeVar("Reply", bound=Message, covariant=True)
-
-
-class Method(Protocol[Request, Reply]):
-    """A method of a blocking stub."""
-
-    def __call__(
-        self,
-        request: Request,
-        timeout: float | None = None,
-        metadata: Sequence[tuple[str, str]] | None = None,
-    ) -> Reply:
-        """Make the call."""
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +84,9 @@ class Checkout:
         self._measured = measured
         self._metadata = (("authorization", f"Bearer {token}"),)
 
-    def call(self, name: str, method: Method[Request, Reply], request: Request) -> Reply | None:
+    def call(
+        self, name: str, method: grpc.UnaryUnaryMultiCallable[Request, Reply], request: Request
+    ) -> Reply | None:
         """Return the answer, or None if it was refused; what may be tried again is, with the same ids."""
         for attempt in range(1, ATTEMPTS_MAX + 1):
             begun = time.perf_counter()
@@ -200,7 +190,8 @@ def reason_of(error: grpc.RpcError) -> str:
             reason = _reason_in(value)
             if reason:
                 return reason
-    return str(error.code().name)
+    status: grpc.StatusCode = error.code()
+    return str(status.name)
 
 
 def _reason_in(details: bytes) -> str:
@@ -208,7 +199,7 @@ def _reason_in(details: bytes) -> str:
         for detail in Status.FromString(details).details:
             info = ErrorInfo()
             if detail.Unpack(info):
-                return info.reason
+                return str(info.reason)
     except DecodeError:
         pass  # not ours: a proxy's words
     return ""
