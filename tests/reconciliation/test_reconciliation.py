@@ -419,9 +419,32 @@ async def test_an_idle_transaction_is_a_finding_after_a_while(owner, database):
     assert {finding.invariant for finding in strict.findings} == {Invariant.QUIET}
 
 
+async def test_it_may_run_beside_a_service_at_work(town_url, redis_url, database, cache):
+    async with opened(town_url, redis_url) as ledger, asyncio.TaskGroup() as group:
+        town = Town(ledger)
+        publishing = group.create_task(ledger.snapshots.run())
+
+        async def shop(customer):
+            wallet_id = await town.open("town", customer)
+            for n in range(40):
+                name = f"{customer}-{n}"
+                await town.give(wallet_id, name, 100, 90)
+                await town.done(town.hold(wallet_id, name, 60))
+                await town.spend(wallet_id, name, f"{name}-1", 30, final=True)
+
+        shoppers = [group.create_task(shop(f"shopper-{n}")) for n in range(12)]
+        seen = []
+        while not all(shopper.done() for shopper in shoppers):
+            report = await Reconciliation(database, cache).run()
+            assert report.findings == ()
+            seen.append(report.totals.entries)
+        publishing.cancel()
+    assert len(set(seen)) > 1
+
+
 async def cached_wallet(url, redis_url):
     async with opened(url, redis_url) as ledger:
-        view = await ledger.loaded(BERT, 0, Town.soon())
+        view = await ledger.loaded(BERT, 0)
         return view.wallet
 
 

@@ -39,8 +39,14 @@ select
   json_build_object('operation_id', o.operation_id, 'actor', o.actor)::text
 from ledger.operation as o
 inner join ledger.wallet as w on w.wallet_id = o.wallet_id
-left join ledger.entry as e on e.wallet_id = o.wallet_id and e.subject_id = o.operation_id and e.kind = 12
-where o.kind = 'Adjust' and e.wallet_id is null and ($1::text is null or w.program_id = $1)
+-- Summed up first: a wallet may have a million entries and thousands of adjustments.
+left join (
+  select e.wallet_id, e.subject_id, count(*) as entries
+  from ledger.entry as e
+  where e.kind = 12
+  group by e.wallet_id, e.subject_id
+) as m on m.wallet_id = o.wallet_id and m.subject_id = o.operation_id
+where o.kind = 'Adjust' and m.entries is null and ($1::text is null or w.program_id = $1)
 union all
 select
   'a wallet was frozen or closed and nobody is on record for it', w.wallet_id, w.program_id,
