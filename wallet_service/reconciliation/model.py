@@ -8,7 +8,7 @@ from enum import Enum, unique
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
-from wallet_service.ledger.model import Account, EntryKind
+from wallet_service.ledger.model import Account, Balance, EntryKind, Wallet
 
 
 @unique
@@ -128,6 +128,24 @@ class Tolerance:
     """How long after its end an overdue hold or lot may still stand: the sweep interval and room for a backlog."""
     quiet_milliseconds: int = 2_000
     """How long a session may idle in a transaction or wait for a lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A wallet as the database has it, read after the cache was."""
+
+    wallet_id: WalletId
+    program_id: ProgramId
+    revision: int
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """What the cache holds under the name of a wallet; None: something that is no snapshot."""
+
+    wallet_id: WalletId
+    snapshot: Wallet | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

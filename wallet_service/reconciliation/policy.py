@@ -2,29 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from wallet_service.kernel.ids import ProgramId, WalletId
-from wallet_service.ledger.model import Balance, Wallet
-from wallet_service.reconciliation.model import Finding, Invariant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A wallet as the database has it, read after the cache was."""
-
-    wallet_id: WalletId
-    program_id: ProgramId
-    revision: int
-    balance: Balance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cached:
-    """What the cache holds under the name of a wallet; None: something that is no snapshot."""
-
-    wallet_id: WalletId
-    snapshot: Wallet | None
+from wallet_service.reconciliation.model import Cached, Finding, Invariant, Recorded
 
 
 def judge_cached(cached: Cached, recorded: Recorded | None) -> Finding | None:

@@ -10,8 +10,8 @@ from typing import Final
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.reconciliation import store
-from wallet_service.reconciliation.model import Check, Finding, Invariant, Report, Tolerance, Totals
-from wallet_service.reconciliation.policy import Cached, judge_cached
+from wallet_service.reconciliation.model import Cached, Check, Finding, Invariant, Report, Tolerance, Totals
+from wallet_service.reconciliation.policy import judge_cached
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.database import Database
 from wallet_service.runtime.errors import StatementFailed

@@ -11,8 +11,16 @@ from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import codec
 from wallet_service.ledger.model import Account, Balance, EntryKind
 from wallet_service.ledger.snapshots import key_of
-from wallet_service.reconciliation.model import Finding, Inside, Invariant, Movement, Tolerance, Totals
-from wallet_service.reconciliation.policy import Cached, Recorded
+from wallet_service.reconciliation.model import (
+    Cached,
+    Finding,
+    Inside,
+    Invariant,
+    Movement,
+    Recorded,
+    Tolerance,
+    Totals,
+)
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
