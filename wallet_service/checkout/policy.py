@@ -119,23 +119,26 @@ def _binding(limits: list[Limit], amount: int, wish: int | None) -> tuple[Limit,
 def refusal_to_redeem(amount: int, order: Order, program: Program) -> Refusal | None:
     """Return the first reason, in order of precedence, why the program does not let an order take this amount."""
     redemption = program.redemption
+    share = share_amount(order, program)
     if order.currency != program.currency:
         return currency_mismatch(program)
-    bounds = (
-        (order.total_minor < redemption.minimum_purchase_minor, Reason.BELOW_MINIMUM_PURCHASE, "order.total_minor",
-         redemption.minimum_purchase_minor),
-        (amount < redemption.minimum_redemption_minor, Reason.BELOW_MINIMUM_REDEMPTION, "amount_minor",
-         redemption.minimum_redemption_minor),
-        (0 < redemption.maximum_redemption_minor < amount, Reason.ABOVE_MAXIMUM_REDEMPTION, "amount_minor",
-         redemption.maximum_redemption_minor),
-        (amount > share_amount(order, program), Reason.ABOVE_MAXIMUM_SHARE, "amount_minor",
-         share_amount(order, program)),
-        (bool(amount % redemption.step_minor), Reason.NOT_A_STEP, "amount_minor", redemption.step_minor),
-    )  # fmt: skip
-    for refused, reason, field, bound in bounds:
-        if refused:
-            return Refusal(reason=reason, field=field, facts={"bound_minor": str(bound)})
+    if order.total_minor < redemption.minimum_purchase_minor:
+        return _out_of_bounds(
+            Reason.BELOW_MINIMUM_PURCHASE, redemption.minimum_purchase_minor, "order.total_minor"
+        )
+    if amount < redemption.minimum_redemption_minor:
+        return _out_of_bounds(Reason.BELOW_MINIMUM_REDEMPTION, redemption.minimum_redemption_minor)
+    if 0 < redemption.maximum_redemption_minor < amount:
+        return _out_of_bounds(Reason.ABOVE_MAXIMUM_REDEMPTION, redemption.maximum_redemption_minor)
+    if amount > share:
+        return _out_of_bounds(Reason.ABOVE_MAXIMUM_SHARE, share)
+    if amount % redemption.step_minor:
+        return _out_of_bounds(Reason.NOT_A_STEP, redemption.step_minor)
     return None
+
+
+def _out_of_bounds(reason: Reason, bound: int, field: str = "amount_minor") -> Refusal:
+    return Refusal(reason=reason, field=field, facts={"bound_minor": str(bound)})
 
 
 def currency_mismatch(program: Program) -> Refusal:

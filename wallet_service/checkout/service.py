@@ -98,22 +98,20 @@ class Checkout:
 
     def _judge(self, wish: ReserveWish, program: Program, ttl_seconds: int) -> tuple[Instant, Refusal | None]:
         """Return when the quote expires, and the first reason (by precedence) not to reserve."""
-        refusals = [policy.refusal_of_ttl(ttl_seconds, program)]
-        expires_at = NEVER
-        honoured = False
+        expires_at, honoured, of_quote = NEVER, False, None
         if wish.quote_token:
             content = quotes.open_token(wish.quote_token, self._quote_keys)
             if isinstance(content, Refusal):
-                refusals.append(content)
+                of_quote = content
             else:
                 expires_at = content.expires_at
-                refusals.append(quotes.refusal_to_use(content, wish.wallet_id, wish.order, wish.amount))
+                of_quote = quotes.refusal_to_use(content, wish.wallet_id, wish.order, wish.amount)
                 # A signed offer stands as it was made, whatever the policy has become since.
                 honoured = wish.amount == content.amount
-        if not honoured:
-            refusals.append(policy.refusal_to_redeem(wish.amount, wish.order, program))
-        first = min((r for r in refusals if r is not None), key=lambda r: r.reason.number, default=None)
-        return expires_at, first
+        of_ttl = policy.refusal_of_ttl(ttl_seconds, program)
+        of_policy = None if honoured else policy.refusal_to_redeem(wish.amount, wish.order, program)
+        spoken = [refusal for refusal in (of_quote, of_ttl, of_policy) if refusal is not None]
+        return expires_at, min(spoken, key=lambda refusal: refusal.reason.number) if spoken else None
 
     def extend(
         self, wallet_id: WalletId, reservation_id: ReservationId, extension_id: str, ttl_seconds: int

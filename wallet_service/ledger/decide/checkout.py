@@ -48,22 +48,17 @@ def reserve(draft: Draft, known: Known, command: Reserve) -> ReservationOutcome 
         return _reserved_before(first, command)
     refusal = _refusal_to_reserve(draft, command)
     if refusal is not None:
-        draft.closed.append(_reservation(draft, command, refusal))
+        draft.closed.append(_reservation(draft, command, (), refusal))
         draft.changed = True
         return refusal
     taken, _ = lot.take(draft.available_lots, command.amount)
     draft.post(
         EntryKind.RESERVE, Account.AVAILABLE, Account.RESERVED, command.amount, taken, command.reservation_id
     )
-    hold = replace_lots(_reservation(draft, command, None), taken)
+    hold = _reservation(draft, command, taken, None)
     draft.holds = (*draft.holds, hold)
     draft.due(hold.expires_at)
     return ReservationOutcome(reservation=hold, balance=hold.opened)
-
-
-def replace_lots(hold: Reservation, taken: lot.Lots) -> Reservation:
-    """Return the hold with its lots."""
-    return replace(hold, lots=taken)
 
 
 def _reserved_before(first: Reservation, command: Reserve) -> ReservationOutcome | Refusal:
@@ -115,7 +110,7 @@ def _refusal_to_reserve(draft: Draft, command: Reserve) -> Refusal | None:
     return None
 
 
-def _reservation(draft: Draft, command: Reserve, refusal: Refusal | None) -> Reservation:
+def _reservation(draft: Draft, command: Reserve, lots: lot.Lots, refusal: Refusal | None) -> Reservation:
     balance = draft.balance()
     return Reservation(
         reservation_id=command.reservation_id,
@@ -124,7 +119,7 @@ def _reservation(draft: Draft, command: Reserve, refusal: Refusal | None) -> Res
         order_ref=command.order.order_ref, order_total_minor=command.order.total_minor,
         currency=command.order.currency,
         device=command.device, ttl_seconds=command.ttl_seconds, created_at=draft.now,
-        expires_at=after(draft.now, command.ttl_seconds), lots=(), spent=(), acts=(), opened=balance,
+        expires_at=after(draft.now, command.ttl_seconds), lots=lots, spent=(), acts=(), opened=balance,
         closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance, refused=refusal, asked_ttl_seconds=command.asked_ttl_seconds,
     )  # fmt: skip
 

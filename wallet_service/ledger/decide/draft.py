@@ -32,10 +32,15 @@ def canonical(
     subject_id: str, act_id: str | None, lots: Lots, detail: str, at: Instant,
 ) -> bytes:  # fmt: skip
     """Return the canonical form of an entry: what its hash covers."""
-    moved = ",".join([f"{expires_at}:{part}" for expires_at, part in lots])
+    moved = (
+        "%d:%d" % lots[0]
+        if len(lots) == 1
+        else ",".join([f"{expires_at}:{part}" for expires_at, part in lots])
+    )
+    # Formatted in one step: half the cost of an f-string, for enums above all, and every entry pays it.
     return (
-        f"{seq}|{kind}|{source}|{target}|{amount}|{balance[0]}|{balance[1]}|{balance[2]}|{balance[3]}"
-        f"|{subject_id}|{act_id or ''}|{moved}|{at}|{detail}"
+        "%d|%d|%d|%d|%d|%d|%d|%d|%d|%s|%s|%s|%d|%s"  # noqa: UP031 - see above
+        % (seq, kind, source, target, amount, *balance[:4], subject_id, act_id or "", moved, at, detail)
     ).encode()
 
 

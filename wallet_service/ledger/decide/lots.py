@@ -63,6 +63,10 @@ def put(lots: Lots, added: Lots) -> Lots:
 
 def remove(lots: Lots, removed: Lots) -> Lots:
     """Subtract lots that are contained in others."""
+    if len(lots) == 1 and len(removed) == 1 and lots[0].expires_at == removed[0].expires_at:
+        rest = lots[0].amount - removed[0].amount
+        if rest > 0:
+            return (Lot(lots[0].expires_at, rest),)
     amounts = dict(lots)
     for expires_at, amount in removed:
         rest = amounts.get(expires_at, 0) - amount
