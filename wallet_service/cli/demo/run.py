@@ -51,6 +51,9 @@ def run_demo(
     refuse_without_data()
     settings = _settings(data_dir)
     began = time.monotonic()
+    if sys.stderr.isatty():
+        # A line and no spinner, which would be a thread.
+        sys.stderr.write(f"starting servers and the service, reading {baskets:,} baskets\n")
     # Before anything imports gRPC, or starts threads to read the baskets: neither goes together with a child's start.
     with _servers(settings) as servers:
         asyncio.run(migrate(servers.admin_url))

@@ -33,7 +33,7 @@ def canonical(
 ) -> bytes:  # fmt: skip
     """Return the canonical form of an entry: what its hash covers."""
     moved = (
-        "%d:%d" % lots[0]
+        f"{lots[0][0]}:{lots[0][1]}"
         if len(lots) == 1
         else ",".join([f"{expires_at}:{part}" for expires_at, part in lots])
     )
