@@ -132,6 +132,34 @@ def test_a_service_that_cannot_start_is_told_with_its_last_words(made, servers, 
         run_demo(tmp_path, baskets=20)
 
 
+def test_a_service_that_goes_away_cuts_the_replay_short_in_one_line(
+    made, servers, tmp_path, capsys, monkeypatch
+):
+    from wallet_service.cli.demo.replay import Replay
+    from wallet_service.cli.demo.service_child import ServiceChild
+
+    children = []
+    enter, earn = ServiceChild.__enter__, Replay._earn
+
+    def entered(self):
+        children.append(self)
+        return enter(self)
+
+    async def earned(self, visit):
+        if visit.number == 3:
+            children[0]._child.kill()
+        await earn(self, visit)
+
+    monkeypatch.setattr(ServiceChild, "__enter__", entered)
+    monkeypatch.setattr(Replay, "_earn", earned)
+    monkeypatch.setattr("wallet_service.cli.demo.verdict.CALL_SECONDS_MAX", 1.0)
+    assert run_demo(tmp_path, baskets=60) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("wallet: the replay was cut short: ")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
 @pytest.mark.skipif(importlib.util.find_spec(real.PACKAGE) is None, reason="the baskets are not installed")
 def test_real_baskets_come_in_order_and_leave_out_what_is_worth_nothing():
     reading = real.read_baskets(400, seed=3)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from wallet_service.cli.demo.baskets import BASKETS_MAX, Reading, read_baskets, refuse_without_data
 from wallet_service.runtime.config import Settings, load_settings
 from wallet_service.runtime.embedded import EmbeddedPostgres, start_embedded
-from wallet_service.runtime.errors import StartError
+from wallet_service.runtime.errors import DatabaseError, StartError
 from wallet_service.runtime.lifecycle import run
 from wallet_service.runtime.migrate import migrate
 
@@ -74,19 +74,28 @@ def _play(
     *,
     as_json: bool,
 ) -> int:
+    from wallet_client import WalletError
+
     from wallet_service.cli.demo.verdict import reach_verdict, show, verdict_json
     from wallet_service.cli.show import console, json_line
 
     reached: list[Verdict] = []
+    broken: list[BaseException] = []
 
     async def main() -> int:
-        verdict = await reach_verdict(
-            settings, servers, address, reading, program_id=_fresh_program_id(), seed=seed
-        )
-        reached.append(verdict)
-        return 0 if verdict.sound else 1
+        try:
+            reached.append(
+                await reach_verdict(
+                    settings, servers, address, reading, program_id=_fresh_program_id(), seed=seed
+                )
+            )
+        except* (WalletError, DatabaseError) as faults:
+            broken.extend(leaves(faults))
+        return 0 if reached and reached[0].sound else 1
 
     code = run(main)
+    for fault in broken[:1]:
+        sys.stderr.write(f"wallet: the replay was cut short: {fault}\n")
     for verdict in reached:
         seconds = time.monotonic() - began
         if as_json:
@@ -94,6 +103,15 @@ def _play(
         else:
             show(verdict, seconds, console())
     return code
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Yield what was raised, wherever in the group it stands."""
+    for fault in group.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from leaves(fault)
+        else:
+            yield fault
 
 
 def _fresh_program_id() -> str:

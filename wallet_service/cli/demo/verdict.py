@@ -121,7 +121,8 @@ async def _replayed(
 def _progress(total: int) -> Iterator[Callable[[], None]]:
     """Show a bar on stderr, where there is a person; yields what moves it by one."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("baskets", total=total)
         yield lambda: progress.advance(task)
 
