@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 from wallet.v1.checkout_pb2 import ExecuteResponse, OperationOutcome
+from wallet_client.status import refused_call
 
 from loadtest import frames
 from loadtest.figures import Run
@@ -78,7 +79,8 @@ class Crowd:
         try:
             response = await next(self.shops)(request, metadata=self.metadata, timeout=self.timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            self.refused[f"{name} {error.code().name}"] += len(ids)
+            answer = refused_call(error)
+            self.refused[f"{name} {answer.reason or answer.status.name}"] += len(ids)
             return []
         finally:
             late = time.perf_counter() - begun - self.timeout_seconds
