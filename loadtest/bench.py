@@ -2,7 +2,7 @@
 
 make bench                      about five minutes
 make bench TRIAL=…/trial.py     with a yardstick program in the same run
-make bench ONLY=pairs_batch     a part of it, while working on something
+make bench ONLY="echo batch"     parts of it, while working on something
 """
 
 from __future__ import annotations
