@@ -55,8 +55,8 @@ def main() -> None:
     if "overload" in found:
         over = found["overload"]
         lines += [
-            f"Overload at three times capacity: {over['useful_per_s']:,.0f} of {over['capacity_per_s']:,.0f} pairs a second"
-            f" went on; no call past its deadline by more than {over['late_ms_max']:.0f} ms.",
+            f"Three times too much: {over['useful_per_s']:,.0f} of {over['capacity_per_s']:,.0f} pairs a second went on,",
+            f"no call later than its deadline by more than {over['late_ms_max']:.0f} ms.",
             "",
         ]
     if "idle_memory_mb" in found:
