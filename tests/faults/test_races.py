@@ -100,3 +100,164 @@ async def _race(calls, strike, after: int) -> None:
     for _ in range(after):
         await ended.acquire()
     await asyncio.gather(strike, *running)
+
+
+async def test_holds_that_end_by_the_real_clock_are_committed_in_time_or_not_at_all(
+    lines, shared_database_url: str
+) -> None:
+    shop = await open_shop(lines[0], 0)
+    wallets = await wallets_of(shop, 40, 1_000)
+    history = History()
+
+    async def at_the_last_moment(wallet: Shop, n: int) -> str:
+        answer = await lines[0](wallet.reserve(1_000, ttl_seconds=1))
+        held = answer.reservation
+        strikes = held.expires_at.ToNanoseconds() / 1e9
+        await asyncio.sleep(max(0.0, strikes - time.time() + (n - 20) * 0.002))
+        attempt = await history.send(lines[n % 4], wallet.commit(held.reservation_id), seconds=8.0)
+        # Whatever became of the hold, its wallet is usable at once.
+        again = await history.send(lines[(n + 1) % 4], wallet.reserve(1), seconds=8.0)
+        spent = attempt.end is End.ANSWERED
+        assert (again.end is End.ANSWERED) is not spent, (attempt, again)
+        return "spent" if spent else attempt.refused.reason
+
+    seen = Counter(await asyncio.gather(*(at_the_last_moment(wallet, n) for n, wallet in enumerate(wallets))))
+    assert set(seen) <= {"spent", "RESERVATION_EXPIRED"}
+    assert await broken_invariants(shared_database_url) == []
+
+
+async def test_the_same_id_through_two_processes_has_one_effect_and_one_answer(
+    lines, shared_database_url: str
+) -> None:
+    shop = await open_shop(lines[0], 0)
+    for wallet in await wallets_of(shop, 40, 1_000):
+        reserve = wallet.reserve(300)
+        answers = await asyncio.gather(*(line(reserve) for line in lines))
+        assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
+        assert len({without_replay(answer) for answer in answers}) == 1
+        commit = wallet.commit(reserve.reservation_id, amount_minor=100, final=False)
+        answers = await asyncio.gather(*(line(commit) for line in lines))
+        assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
+        assert len({without_replay(answer) for answer in answers}) == 1
+        balance = await wallet.balance(answers[0].balance.version)
+        assert (balance.available_minor, balance.reserved_minor, balance.version) == (700, 200, 3)
+    assert await broken_invariants(shared_database_url) == []
+
+
+async def test_the_same_id_with_other_content_through_two_processes_has_the_effect_of_one(
+    lines, shared_database_url: str
+) -> None:
+    shop = await open_shop(lines[0], 0)
+    winners: Counter[int] = Counter()
+    for wallet in await wallets_of(shop, 40, 1_000):
+        first = wallet.reserve(300)
+        second = wallet.reserve(301, reservation_id=first.reservation_id)
+        history = History()
+        attempts = await asyncio.gather(
+            *(
+                history.send(line, request)
+                for line, request in zip(lines, (first, second, second, first), strict=True)
+            )
+        )
+        answered = [attempt for attempt in attempts if attempt.end is End.ANSWERED]
+        refused = [attempt for attempt in attempts if attempt.end is End.REFUSED]
+        assert (len(answered), len(refused)) == (2, 2)
+        assert len({without_replay(attempt.answer) for attempt in answered}) == 1
+        assert {attempt.refused.reason for attempt in refused} == {"ID_REUSED"}
+        amount = answered[0].answer.reservation.amount_minor
+        winners[amount] += 1
+        assert (await wallet.balance(2)).reserved_minor == amount
+    # The loser changes nothing, however often it comes.
+    before = await fingerprint(shared_database_url)
+    await history.send(lines[0], second if amount == 300 else first)
+    assert await fingerprint(shared_database_url) == before
+    assert set(winners) <= {300, 301}
+    assert await broken_invariants(shared_database_url) == []
+
+
+async def test_each_call_sent_several_times_to_both_processes_counts_once(
+    lines, shared_database_url: str
+) -> None:
+    shop = await open_shop(lines[0], 0)
+    wallets = await wallets_of(shop, 6, 500)
+    history = History()
+    rng = random.Random(11)
+
+    async def sent(request) -> End:
+        times = rng.randint(2, 5)
+        attempts = await asyncio.gather(
+            *(history.send(rng.choice(lines), request, seconds=8.0) for _ in range(times))
+        )
+        return next((a.end for a in attempts if a.end is End.ANSWERED), attempts[0].end)
+
+    async def checkout(wallet: Shop) -> None:
+        for _ in range(12):
+            request = wallet.reserve(rng.randint(1, 60))
+            if await sent(request) is End.ANSWERED:
+                known = request.reservation_id
+                await sent(wallet.commit(known, amount_minor=1, final=False))
+                await sent(rng.choice([wallet.commit(known), wallet.release(known)]))
+
+    await asyncio.gather(*(checkout(wallet) for wallet in wallets for _ in range(2)))
+    assert history.counts[End.UNKNOWN.value] == history.counts[End.TURNED_AWAY.value] == 0
+    await sound(history, lines, shared_database_url)
+
+
+async def test_half_of_the_calls_cancelled_lose_nothing(lines, shared_database_url: str) -> None:
+    shop = await open_shop(lines[0], 0)
+    wallets = await wallets_of(shop, 8, 2_000)
+    history = History()
+    rng = random.Random(13)
+
+    async def impatient(request) -> None:
+        task = asyncio.create_task(history.send(rng.choice(lines), request, seconds=8.0))
+        if rng.random() < 0.5:
+            await asyncio.sleep(rng.uniform(0.001, 0.010))
+            task.cancel()
+        await asyncio.wait([task])
+
+    async def checkout(wallet: Shop) -> None:
+        for _ in range(25):
+            request = wallet.reserve(rng.randint(2, 50))
+            await impatient(request)
+            ending = [wallet.commit(request.reservation_id), wallet.release(request.reservation_id)]
+            await impatient(rng.choice(ending))
+
+    await asyncio.gather(*(checkout(wallet) for wallet in wallets for _ in range(2)))
+    assert history.counts[End.UNKNOWN.value] > 100
+    await sound(history, lines, shared_database_url)
+
+
+async def test_connections_that_are_terminated_under_load_lose_nothing(
+    lines, shared_database_url: str
+) -> None:
+    shop = await open_shop(lines[0], 0)
+    wallets = await wallets_of(shop, 5, 100_000)
+    history = History()
+    killed = 0
+
+    async def killer() -> None:
+        nonlocal killed
+        connection = await asyncpg.connect(shared_database_url, timeout=10)
+        try:
+            while True:
+                await asyncio.sleep(0.2)
+                killed += await connection.fetchval(
+                    "select count(pg_terminate_backend(pid)) from (select pid from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid() order by random() limit 1) as x"
+                )
+        finally:
+            await connection.close()
+
+    task = asyncio.create_task(killer())
+    await shopping(history, lines, wallets, 4.0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert killed >= 10
+    counts = history.counts
+    assert counts[End.ANSWERED.value] > 100
+    # A lost connection is the service's business: nearly everybody is answered all the same.
+    assert counts[End.UNKNOWN.value] + counts[End.TURNED_AWAY.value] <= counts[End.ANSWERED.value] // 10, (
+        counts
+    )
+    await sound(history, lines, shared_database_url)
