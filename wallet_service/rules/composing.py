@@ -60,33 +60,35 @@ def _winner_of_order(contenders: Sequence[Contender], group: Group, ruleset: Rul
 
 
 def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: Rounding) -> list[Contender]:
-    winners = _won(contenders, group.mode)
-    lost: dict[tuple[int, int], int] = {}
+    winners = _won(contenders, best=group.mode is Mode.BEST)
     for number, contender in enumerate(contenders):
-        raw = contender.raw
-        kept: list[tuple[int, int]] = []
+        raw, lost = contender.raw, dict[int, int]()
+        kept_lines: list[int] = []
+        kept_measures: list[int] = []
         for line, measure in zip(raw.lines, raw.measures, strict=True):
-            winner = winners[line][1]
+            winner = winners[line]
             if winner == number:
-                kept.append((line, measure))
+                kept_lines.append(line)
+                kept_measures.append(measure)
             else:
-                lost[winner, number] = lost.get((winner, number), 0) + measure * raw.factor
-        raw.lines, raw.measures = [line for line, _ in kept], [measure for _, measure in kept]
-    for (winner, loser), parts in lost.items():
-        amount = rounded(parts, WHOLE, rounding)
-        if amount:
-            rule_id = contenders[loser].compiled.rule.rule_id
-            contenders[winner].beaten.append(Beaten(rule_id=rule_id, group=group.name, amount=amount))
+                lost[winner] = lost.get(winner, 0) + measure
+        raw.lines, raw.measures = kept_lines, kept_measures
+        for winner, measures in lost.items():
+            amount = rounded(measures * raw.factor, WHOLE, rounding)
+            if amount:
+                rule_id = contender.compiled.rule.rule_id
+                contenders[winner].beaten.append(Beaten(rule_id=rule_id, group=group.name, amount=amount))
     return [contender for contender in contenders if contender.raw.lines]
 
 
-def _won(contenders: Sequence[Contender], mode: Mode) -> dict[int, tuple[int, int]]:
-    """Return for each line what the winner offers, and which contender it is."""
-    winners: dict[int, tuple[int, int]] = {}
+def _won(contenders: Sequence[Contender], *, best: bool) -> dict[int, int]:
+    """Return which contender wins each line: of the best, the first of equals."""
+    winners: dict[int, int] = {}
+    offers: dict[int, int] = {}
     for number, contender in enumerate(contenders):
         factor = contender.raw.factor
         for line, measure in zip(contender.raw.lines, contender.raw.measures, strict=True):
-            standing = winners.get(line)
-            if standing is None or (mode is Mode.BEST and measure * factor > standing[0]):
-                winners[line] = (measure * factor, number)
+            offer = measure * factor
+            if line not in winners or (best and offer > offers[line]):
+                winners[line], offers[line] = number, offer
     return winners

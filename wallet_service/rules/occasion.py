@@ -19,8 +19,7 @@ class Occasion:
     """A basket, a customer and a local time. A basket without lines has one line that is worth nothing."""
 
     __slots__ = (
-        "_bases", "_by_brand", "_by_category", "_by_sku", "basket", "customer", "day", "everything", "has_lines", "local",
-        "month",
+        "_bases", "_by_brand", "_by_category", "_by_sku", "_positive", "basket", "customer", "day", "everything", "has_lines", "local",
         "month", "quantities", "quantity", "total",
     )  # fmt: skip
 
@@ -36,6 +35,7 @@ class Occasion:
         self.quantities: Sequence[int] = [line.quantity for line in basket.lines] or (0,)
         self.quantity = sum(self.quantities)
         self._bases: dict[tuple[bool, bool], Sequence[int]] = {}
+        self._positive: dict[tuple[bool, bool], tuple[Sequence[int], Sequence[int]]] = {}
         self._by_category: Mapping[str, Sequence[int]] | None = None
         self._by_sku: Mapping[str, Sequence[int]] | None = None
         self._by_brand: Mapping[str, Sequence[int]] | None = None
@@ -58,16 +58,24 @@ class Occasion:
             self._by_brand = _index(self.basket.lines, lambda line: (line.brand,))
         return self._by_brand
 
-    def bases(self, *, before_discounts: bool, include_paid: bool) -> Sequence[int]:
-        """Return each line's eligible amount; what was paid with the wallet is taken off all lines in proportion."""
-        found = self._bases.get((before_discounts, include_paid))
-        if found is None:
-            found = self._bases[before_discounts, include_paid] = self._eligible(
-                before_discounts, include_paid
-            )
-        return found
+    def eligible(
+        self, lines: Sequence[int], *, before_discounts: bool, include_paid: bool
+    ) -> tuple[Sequence[int], Sequence[int]]:
+        """Return those of the lines that have an eligible amount, and the amounts."""
+        key = (before_discounts, include_paid)
+        bases = self._bases.get(key)
+        if bases is None:
+            bases = self._bases[key] = self._eligible(before_discounts, include_paid)
+            numbers = [number for number, base in enumerate(bases) if base > 0]
+            self._positive[key] = numbers, [bases[number] for number in numbers]
+        if lines is self.everything:
+            # What many rules ask for is answered once.
+            return self._positive[key]
+        numbers = [number for number in lines if bases[number] > 0]
+        return numbers, [bases[number] for number in numbers]
 
     def _eligible(self, before_discounts: bool, include_paid: bool) -> Sequence[int]:  # noqa: FBT001
+        # What was paid with the wallet is taken off all lines in proportion.
         lines = self.basket.lines
         values = [line.gross_minor if before_discounts else line.net_minor for line in lines]
         if not include_paid and self.basket.paid_with_value_minor:

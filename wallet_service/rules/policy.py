@@ -7,6 +7,7 @@ first; then multipliers, on what was really given. So a cap also bounds what is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import add
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.rules.compiler import Compiled, CompiledRule
@@ -98,17 +99,24 @@ class _Pricing:
             return
         if trims:
             parts = apportioned(amount, parts)
-        dense = [0] * len(self._own)
-        for line, part in zip(contender.raw.lines, parts, strict=True):
-            dense[line] = part
-            self._total[line] += part
-            if depth == 0:
-                self._own[line] += part
+        dense = self._dense(contender.raw.lines, parts)
+        self._total = list(map(add, self._total, dense))
+        if depth == 0:
+            self._own = list(map(add, self._own, dense))
         self._parts[contender.compiled.rule.rule_id] = dense
         self._awards.append(self._award(contender, amount, uncapped, dense, trims))
 
+    def _dense(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
+        """Return the parts of all lines of the basket."""
+        if len(parts) == len(self._own):
+            return parts
+        dense = [0] * len(self._own)
+        for line, part in zip(lines, parts, strict=True):
+            dense[line] = part
+        return dense
+
     def _award(
-        self, contender: Contender, amount: int, uncapped: int, dense: list[int], trims: tuple[Trim, ...]
+        self, contender: Contender, amount: int, uncapped: int, dense: Sequence[int], trims: tuple[Trim, ...]
     ) -> Award:
         rule, raw = contender.compiled.rule, contender.raw
         base = 1 if raw.fixed is not None and not self._at.has_lines else sum(raw.measures)

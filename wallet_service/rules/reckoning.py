@@ -40,10 +40,8 @@ def reckon_of(rule: Rule) -> Reckon:
     """Return how a rule that does not multiply reckons."""
     before, include, give = rule.before_discounts, rule.include_paid_with_cashback, rule.give
 
-    def eligible(at: Occasion, lines: Sequence[int]) -> tuple[list[int], list[int]]:
-        bases = at.bases(before_discounts=before, include_paid=include)
-        numbers = [number for number in lines if bases[number] > 0]
-        return numbers, [bases[number] for number in numbers]
+    def eligible(at: Occasion, lines: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        return at.eligible(lines, before_discounts=before, include_paid=include)
 
     if give.basis_points is not None:
         return _by_rate(eligible, give.basis_points)
@@ -56,7 +54,7 @@ def reckon_of(rule: Rule) -> Reckon:
     return _by_order(eligible, give.amount or 0)
 
 
-_Eligible: TypeAlias = Callable[[Occasion, Sequence[int]], tuple[list[int], list[int]]]
+_Eligible: TypeAlias = Callable[[Occasion, Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 
 
 def _by_rate(eligible: _Eligible, basis_points: int) -> Reckon:
@@ -93,7 +91,7 @@ def _by_unit(eligible: _Eligible, amount: int) -> Reckon:
 
 def _by_order(eligible: _Eligible, amount: int) -> Reckon:
     def reckon(at: Occasion, lines: Sequence[int]) -> Raw | None:
-        numbers, bases = eligible(at, lines) if at.has_lines else (list(lines), [1])
+        numbers, bases = eligible(at, lines) if at.has_lines else (lines, [1])
         return Raw(
             lines=numbers, measures=bases, factor=0, fixed=amount, rate=amount, kind=AwardKind.FIXED
         ) if numbers else None  # fmt: skip
