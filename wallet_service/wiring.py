@@ -22,6 +22,8 @@ from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
+from wallet_service.rules.live import Rulesets
+from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
@@ -61,6 +63,8 @@ class Core:
     ledger: Ledger
     keys: KeyRing
     telemetry: Telemetry
+    rulesets: Rulesets
+    authoring: Authoring
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -80,17 +84,23 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
     )  # fmt: skip
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
+    rulesets = Rulesets(database)
     watch_ledger(telemetry.meter, ledger)
     life.on_stop("ledger", ledger.close)
     try:
         await ledger.programs.refresh()
+        await rulesets.refresh()
     except DatabaseError as fault:
         raise StartError(_unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
+    life.keep("rulesets", rulesets.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
-    return Core(ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry)
+    return Core(
+        ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
+        rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
+    )  # fmt: skip
 
 
 async def start_server(
@@ -112,7 +122,8 @@ async def start_server(
                 service=wallet_pb2.DESCRIPTOR.services_by_name["WalletService"], room=WalletRpc(core.ledger, core.keys)
             ),
             Hosted(
-                service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"], room=AdminRpc(core.ledger, core.keys)
+                service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+                room=AdminRpc(core.ledger, core.keys, core.authoring),
             ),
         ],
         authenticator=_authenticator(settings),

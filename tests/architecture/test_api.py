@@ -78,6 +78,7 @@ def test_every_call_that_changes_something_can_be_repeated_safely(method):
     """By an id of the caller's, or because it says the state it wants."""
     ids = {"reservation_id", "commit_id", "extension_id", "operation_id"}
     idempotent_by_content = {"OpenWallet", "PutProgram", "AdvanceClock", "Execute"}
+    idempotent_by_content |= {"PutRulesetDraft", "PublishRuleset", "PutCampaign", "PutSegment"}
     names = {field.name for field in method.input_type.fields}
     assert names & ids or method.name in idempotent_by_content
 

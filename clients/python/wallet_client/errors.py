@@ -206,6 +206,10 @@ class CreditNotFound(NotFound, reason="CREDIT_NOT_FOUND"):
     """The wallet has no such credit."""
 
 
+class RulesetNotFound(NotFound, reason="RULESET_NOT_FOUND"):
+    """The program has no such draft or version of its rules."""
+
+
 class IdReused(Refused, reason="ID_REUSED"):
     """The id was used before with other content; nothing changed."""
 
@@ -360,6 +364,10 @@ class ClockIsLive(ProgramRefused, reason="CLOCK_IS_LIVE"):
 
 class ClockBackwards(ProgramRefused, reason="CLOCK_BACKWARDS"):
     """A program's clock never runs backwards."""
+
+
+class RulesetInvalid(ProgramRefused, reason="RULESET_INVALID"):
+    """The rules cannot be published as they are."""
 
 
 class WatchTooSlow(NotNow, reason="WATCH_TOO_SLOW"):
