@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState
 from wallet_service.earning.policy import act_id_of
-from wallet_service.kernel.clock import NEVER
+from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import CreditId, OperationId, ReservationId
 from wallet_service.ledger.commands import ClawBack, Command, Freeze, Grant, Mature, Restore, Unfreeze
@@ -52,11 +52,19 @@ def command_of(event: Event, act: Act) -> Command:
             )  # fmt: skip
         case ActKind.FREEZE:
             return Freeze(
-                wallet_id=wallet_id, operation_id=operation_id, credit_id=credit_id, actor=ACTOR, reason=act.reason
+                wallet_id=wallet_id,
+                operation_id=operation_id,
+                credit_id=credit_id,
+                actor=ACTOR,
+                reason=act.reason,
             )
         case ActKind.UNFREEZE:
             return Unfreeze(
-                wallet_id=wallet_id, operation_id=operation_id, credit_id=credit_id, actor=ACTOR, reason=act.reason
+                wallet_id=wallet_id,
+                operation_id=operation_id,
+                credit_id=credit_id,
+                actor=ACTOR,
+                reason=act.reason,
             )
         case _:
             assert_never(act.kind)
@@ -105,3 +113,34 @@ def finished(event: Event) -> Event:
     open_returns = bool(event.result.open_returns)
     due_at = NEVER if open_returns else event.result.matures_at
     return replace(event, state=EventState.CREDITED, due_at=due_at)
+
+
+def settled(bought: Event, event: Event) -> Event:
+    """Return the purchase of a return whose acts are all done: what was not there is owed, what was frozen goes on."""
+    short = event.result.short
+    bought = replace(bought, clawed_back=bought.clawed_back - short, debt=bought.debt + short)
+    if (
+        bought.state not in {EventState.CREDITED, EventState.MATURED, EventState.CLAWED_BACK}
+        or not bought.amount
+    ):
+        return bought
+    if bought.clawed_back >= bought.amount:
+        return replace(bought, state=EventState.CLAWED_BACK, due_at=NEVER)
+    # Only now, after the value is free again: maturing a frozen credit would find nothing pending.
+    if bought.state is EventState.CREDITED and not bought.result.open_returns:
+        return replace(bought, due_at=bought.result.matures_at)
+    return bought
+
+
+def failed(event: Event, reason: Reason, tries_max: int, retry_at: Instant) -> Event:
+    """Return an event that could not be finished: to be tried again later, or given up on."""
+    if reason is Reason.WALLET_CLOSED:
+        return replace(
+            event, state=EventState.REJECTED, due_at=NEVER, amount=0, clawed_back=0, debt=0,
+            result=replace(event.result, reasons=(reason.name,)),
+        )  # fmt: skip
+    tries = event.tries + 1
+    result = replace(event.result, reasons=(*event.result.reasons[-9:], reason.name))
+    if tries < tries_max:
+        return replace(event, tries=tries, due_at=retry_at, result=result)
+    return replace(event, tries=tries, state=EventState.DEAD, due_at=NEVER, result=result)

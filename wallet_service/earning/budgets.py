@@ -61,8 +61,8 @@ class Budgets:
         granted = await store.take_slice(
             self._db, slice_id, program_id, key.key, key.limit, short, wanted, LEASE_SECONDS, timeout_seconds=_SECONDS
         )  # fmt: skip
-        if granted < short:
-            # The last of it: asking for more on every event would make the budget's row hot.
+        if not granted:
+            # Asking again for every event would make the budget's row hot.
             self._used_up[name] = time.monotonic() + ASK_AGAIN_SECONDS
         if granted:
             self._slices.setdefault(name, []).append(_Slice(slice_id, granted, time.monotonic()))
@@ -84,6 +84,7 @@ class Budgets:
         """Close slices that are used up or old, and those of workers that died."""
         oldest = time.monotonic() - KEEP_SECONDS
         ended: list[str] = []
+        self._used_up.clear()
         for name, parts in list(self._slices.items()):
             gone = [part for part in parts if all_of_them or not part.left or part.taken_at < oldest]
             ended += [part.slice_id for part in gone]

@@ -21,7 +21,6 @@ from wallet_service.earning.model import (
     EventKind,
     EventState,
     Policy,
-    Result,
     Return,
     Stage,
     value_of,
@@ -31,7 +30,17 @@ from wallet_service.fraud.policy import judge
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.rules.compiler import Compiled
-from wallet_service.rules.model import NOTHING, Basket, CapKey, CapUse, Customer, Headroom, Line, Period, Priced
+from wallet_service.rules.model import (
+    NOTHING,
+    Basket,
+    CapKey,
+    CapUse,
+    Customer,
+    Headroom,
+    Line,
+    Period,
+    Priced,
+)
 from wallet_service.rules.policy import cap_keys, price
 
 RulesetAt = Callable[[Instant], Compiled | None]
@@ -39,6 +48,7 @@ _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
 """The namespace of event ids. Never changes: what makes an event count once follows from it."""
 APPROVED: Final = "APPROVED"
 """Among an event's reasons: a person let it pass."""
+WAITING: Final = "WAITS_FOR_PURCHASE"
 _DAY: Final = DAY_SECONDS * MICROSECONDS_PER_SECOND
 
 
@@ -247,14 +257,21 @@ def _end(desk: Desk, event: Event, state: EventState, reasons: tuple[str, ...]) 
     desk.put(replace(event, state=state, due_at=NEVER, result=replace(event.result, reasons=reasons)))
 
 
+def bought_of(desk: Desk, returned: Return) -> Event | None:
+    """Return the purchase that a return is about, as it is now."""
+    return desk.events.get(desk.orders.get(returned.order_ref, EventId("")))
+
+
 def _decide_return(desk: Desk, event: Event, returned: Return) -> None:
-    bought = desk.events.get(desk.orders.get(returned.order_ref, EventId("")))
+    bought = bought_of(desk, returned)
     if bought is None or bought.state not in DECIDED:
         waits_until = after(event.received_at, desk.policy.unclaimed_return_seconds)
         if bought is None and desk.now >= waits_until:
             return _end(desk, event, EventState.REJECTED, ("NO_SUCH_ORDER",))
-        # Whoever decides the purchase wakes it.
-        return desk.put(replace(event, due_at=waits_until if bought is None else NEVER))
+        # Whoever decides the purchase wakes it, and knows it by this reason.
+        result = replace(event.result, reasons=(WAITING,))
+        return desk.put(replace(event, due_at=waits_until if bought is None else NEVER, result=result))
+    event = replace(event, result=replace(event.result, reasons=()))
     match returned.stage:
         case Stage.OPENED:
             changed, acts = _open(event, bought, returned)
@@ -298,8 +315,6 @@ def _close(event: Event, bought: Event, returned: Return) -> Effect:
     closed = replace(bought, result=replace(result, open_returns=left, ended_returns=ended))
     if left or not result.open_returns or not bought.amount:
         return closed, []
-    if closed.state is EventState.CREDITED:
-        closed = replace(closed, due_at=result.matures_at)
     return closed, [_on_credit(ActKind.UNFREEZE, event, bought, "unfreeze", "the return has ended")]
 
 
@@ -340,9 +355,7 @@ def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
     return closed, acts
 
 
-def _on_credit(
-    kind: ActKind, event: Event, bought: Event, what: str, reason: str, amount: int = 0
-) -> Act:
+def _on_credit(kind: ActKind, event: Event, bought: Event, what: str, reason: str, amount: int = 0) -> Act:
     return Act(
         kind=kind,
         act_id=act_id_of(event.event_id, what),

@@ -40,6 +40,7 @@ class Claim:
     wallet_id: WalletId
     program_id: ProgramId
     now: Instant
+    customer_ref: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,10 @@ async def claim(
     rows = await db.fetch(_SQL["claim"], lease, lease_seconds, limit, timeout_seconds=timeout_seconds)
     return [
         Claim(
-            wallet_id=WalletId(str(row[0])), program_id=ProgramId(row[1]), now=Instant(row[2])
+            wallet_id=WalletId(str(row[0])),
+            program_id=ProgramId(row[1]),
+            now=Instant(row[2]),
+            customer_ref=row[3],
         )
         for row in rows
     ]
@@ -182,9 +186,7 @@ def _row(event: Event) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def record(
-    db: Statements, lease: str, written: Written, *, timeout_seconds: float
-) -> set[WalletId]:
+async def record(db: Statements, lease: str, written: Written, *, timeout_seconds: float) -> set[WalletId]:
     """Write what was decided; returns the wallets that were still leased. Raises LedgerRejected: a slice is short."""
     names = ("wallet_id", "cap_key", "amount")
     caps = [dict(zip(names, use, strict=True)) for use in written.caps]
@@ -240,7 +242,9 @@ async def read_policies(db: Statements, *, timeout_seconds: float) -> Mapping[Pr
     """Return the newest policy of every program that has one."""
     rows = await db.fetch(_SQL["policies"], timeout_seconds=timeout_seconds)
     return {
-        ProgramId(row["program_id"]): msgspec.structs.replace(_policy(row["document"]), version=row["version"])
+        ProgramId(row["program_id"]): msgspec.structs.replace(
+            _policy(row["document"]), version=row["version"]
+        )
         for row in rows
     }
 

@@ -206,6 +206,10 @@ class CreditNotFound(NotFound, reason="CREDIT_NOT_FOUND"):
     """The wallet has no such credit."""
 
 
+class EventNotFound(NotFound, reason="EVENT_NOT_FOUND"):
+    """This wallet has no such event."""
+
+
 class RulesetNotFound(NotFound, reason="RULESET_NOT_FOUND"):
     """The program has no such draft or version of its rules."""
 
@@ -350,6 +354,10 @@ class AboveCommitted(BoundReached, reason="ABOVE_COMMITTED"):
     """More is given back than was spent."""
 
 
+class ReturnAbovePurchase(BoundReached, reason="RETURN_ABOVE_PURCHASE"):
+    """More comes back than was bought."""
+
+
 class ProgramRefused(Refused):
     """The program does not allow the change."""
 
@@ -372,6 +380,14 @@ class RulesetInvalid(ProgramRefused, reason="RULESET_INVALID"):
 
 class WatchTooSlow(NotNow, reason="WATCH_TOO_SLOW"):
     """The watcher reads too slowly."""
+
+
+class EventInFuture(Refused, reason="EVENT_IN_FUTURE"):
+    """The event lies further ahead than clocks differ."""
+
+
+class EventTooOld(Refused, reason="EVENT_TOO_OLD"):
+    """The event is older than the program takes in."""
 
 
 class VersionUnknown(Refused, reason="VERSION_UNKNOWN"):

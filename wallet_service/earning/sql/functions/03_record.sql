@@ -69,7 +69,7 @@ begin
   from json_to_recordset(p_events) as n (wallet_id uuid, event_id uuid, wakes text)
   where
     n.wakes <> '' and n.wallet_id = any (v_held) and e.wallet_id = n.wallet_id and e.order_ref = n.wakes
-    and e.kind = 8 and e.state = 1 and e.event_id <> n.event_id;
+    and e.kind = 8 and e.state = 1 and e.result -> 'reasons' ->> 0 = 'WAITS_FOR_PURCHASE';
 
   update earning.queue as q
   set
