@@ -126,10 +126,13 @@ CAMPAIGNS = {
 def rulesets(draw):
     """A ruleset of a few rules, the last of which may multiply what the others give."""
     count = draw(st.integers(1, 6))
+    # Half of the rulesets are about one group, so that rules meet in it.
+    focus = draw(st.one_of(st.none(), st.sampled_from(GROUPS)))
     rules = []
     for number in range(count):
-        group = draw(st.one_of(st.none(), st.sampled_from(GROUPS)))
-        multiplies = number >= 2 and draw(st.booleans()) and group is None
+        group = focus or draw(st.one_of(st.none(), st.sampled_from(GROUPS)))
+        multiplies = number >= 2 and draw(st.booleans())
+        group = None if multiplies else group
         on_lines = group is not None and group.level is Level.LINE
         give = draw(LINE_GIVES if on_lines else GIVES)
         if multiplies:
