@@ -10,6 +10,6 @@ cross join lateral (
   select count(*) as number, coalesce(sum(e.value_minor), 0)::bigint as value_minor
   from earning.event as e
   where
-    e.wallet_id = c.wallet_id and e.kind <> 8 and e.received_at <= ledger.moment(c.now)
+    e.wallet_id = c.wallet_id and e.kind <> 8
     and e.received_at > ledger.moment(c.now - $3::bigint)
 ) as v

@@ -12,12 +12,12 @@ declare
   v_judged jsonb;
   v_new uuid[];
 begin
-  -- The moment is the program's, as everywhere; a microsecond per place keeps the order in which events came.
+  -- The moment is the program's, as everywhere.
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') into v_judged
   from (
     select
       n.ordinal, n.wallet_id, n.event_id, w.program_id, n.digest,
-      ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) + n.ordinal as now,
+      ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) as now,
       case
         when w.wallet_id is null then 3
         when n.occurred > ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) + n.future then 4
@@ -48,7 +48,9 @@ begin
     )
     select
       n.wallet_id, n.event_id, n.program_id, n.kind, n.source, n.source_event_id, n.order_ref, n.value,
-      ledger.moment(n.occurred), ledger.moment(n.now), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
+      ledger.moment(n.occurred),
+      -- A microsecond per place keeps the order in which events came.
+      ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
       n.content::json, '{}'
     from n
     order by n.wallet_id, n.event_id

@@ -65,7 +65,7 @@ begin
 
   -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
   update earning.event as e
-  set due_at = e.received_at
+  set due_at = '1970-01-01T00:00:00Z'
   from json_to_recordset(p_events) as n (wallet_id uuid, event_id uuid, wakes text)
   where
     n.wakes <> '' and n.wallet_id = any (v_held) and e.wallet_id = n.wallet_id and e.order_ref = n.wakes
