@@ -35,6 +35,15 @@ PURE = (
     "ledger/program.py",
     "ledger/commands.py",
     "checkout/policy.py",
+    "rules/compiler.py",
+    "rules/composing.py",
+    "rules/conditions.py",
+    "rules/model.py",
+    "rules/occasion.py",
+    "rules/policy.py",
+    "rules/reckoning.py",
+    "rules/rounding.py",
+    "rules/wording.py",
 )
 MODELS = {"model.py", "commands.py", "program.py"}
 SQL = re.compile(

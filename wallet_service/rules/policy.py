@@ -100,9 +100,12 @@ class _Pricing:
         if trims:
             parts = apportioned(amount, parts)
         dense = self._dense(contender.raw.lines, parts)
-        self._total = list(map(add, self._total, dense))
-        if depth == 0:
-            self._own = list(map(add, self._own, dense))
+        for sums in (self._total, self._own) if depth == 0 else (self._total,):
+            if parts is dense:
+                sums[:] = map(add, sums, dense)
+            else:
+                for line, part in zip(contender.raw.lines, parts, strict=True):
+                    sums[line] += part
         self._parts[contender.compiled.rule.rule_id] = dense
         self._awards.append(self._award(contender, amount, uncapped, dense, trims))
 
