@@ -126,7 +126,9 @@ class Shop:
         returned = Return(order_ref=order, return_ref=ref, stage=stage, lines=lines, **what)
         return Content(kind=EventKind.RETURN, occurred_at=self.now, returned=returned)
 
-    async def tell(self, wallet_id: str, name: str, content: Content, source: str = "till") -> Accepted | Refusal:
+    async def tell(
+        self, wallet_id: str, name: str, content: Content, source: str = "till"
+    ) -> Accepted | Refusal:
         (outcome,) = await self.tell_all([(wallet_id, name, content)], source)
         return outcome
 
@@ -187,7 +189,11 @@ class Shop:
             order=Order(order_ref=order, total_minor=100_000, currency="EUR"), device="", ttl_seconds=900,
         )  # fmt: skip
         commit = say.Commit(
-            wallet_id=wallet_id, reservation_id=reservation_id, commit_id=str(uuid.uuid4()), amount=None, final=True
+            wallet_id=wallet_id,
+            reservation_id=reservation_id,
+            commit_id=str(uuid.uuid4()),
+            amount=None,
+            final=True,
         )
         for command in (reserve, commit):
             outcome = await self.ledger.submit(command, self.soon())
@@ -198,7 +204,11 @@ class Shop:
         """Put available value into a wallet."""
         outcome = await self.ledger.submit(
             say.Grant(
-                wallet_id=wallet_id, credit_id=str(uuid.uuid4()), amount=amount, pending=False, expires_at=NEVER
+                wallet_id=wallet_id,
+                credit_id=str(uuid.uuid4()),
+                amount=amount,
+                pending=False,
+                expires_at=NEVER,
             ),
             self.soon(),
         )

@@ -10,7 +10,12 @@ from shop import DAY, Campaign, Caps, percent, ruleset, together
 from wallet_service.earning.budgets import Budgets
 from wallet_service.rules.model import CapKey, Period
 
-CAMPAIGN = {"campaign_id": "c1", "title": "Autumn", "starts_at": "2020-01-01T00:00", "ends_at": "2030-01-01T00:00"}
+CAMPAIGN = {
+    "campaign_id": "c1",
+    "title": "Autumn",
+    "starts_at": "2020-01-01T00:00",
+    "ends_at": "2030-01-01T00:00",
+}
 
 
 async def work_together(shop, workers: int) -> None:
@@ -31,6 +36,7 @@ async def test_a_customers_cap_trims_the_last_award_and_a_new_day_begins_anew(sh
     anna = await shop.customer()
     for n in range(3):
         await shop.tell(anna, f"e{n}", shop.purchase(f"o{n}", 10_000))
+        await shop.wait(1)
     await shop.work()
     assert await shop.balance(anna) == (700, 0, 0, 0)
     (award,) = (await shop.event(anna, "e1")).result.priced.awards
@@ -58,7 +64,9 @@ async def test_eight_workers_spend_a_budget_to_the_last_unit_and_not_beyond(shop
     shop.use(ruleset(percent(campaign="c1")), Campaign(**CAMPAIGN, budget=budget))
     people = [await shop.customer(f"c{n}") for n in range(60)]
     for n in range(4):
-        await shop.tell_all([(person, f"{person}-{n}", shop.purchase(f"o{n}", 1_337 + n)) for person in people])
+        await shop.tell_all(
+            [(person, f"{person}-{n}", shop.purchase(f"o{n}", 1_337 + n)) for person in people]
+        )
     await work_together(shop, 8)
     assert await shop.earning.backlog() == 0
     assert await shop.value("select sum(amount) from earning.event") == budget
@@ -120,4 +128,3 @@ async def test_a_dead_worker_after_any_step_leaves_a_budget_exact(shop):
     await shop.work()
     assert await shop.value("select sum(amount) from earning.event") == 120
     await shop.is_sound()
-

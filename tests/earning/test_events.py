@@ -87,7 +87,9 @@ async def test_impossible_events_are_refused_one_by_one(shop):
     future = replace(good, occurred_at=shop.now + DAY)
     ancient = replace(good, occurred_at=shop.now - 3_660 * DAY)
     nobody = "00000000-0000-5000-8000-000000000000"
-    outcomes = await shop.tell_all([(anna, "a", future), (anna, "b", ancient), (nobody, "c", good), (anna, "d", good)])
+    outcomes = await shop.tell_all(
+        [(anna, "a", future), (anna, "b", ancient), (nobody, "c", good), (anna, "d", good)]
+    )
     reasons = [getattr(outcome, "reason", None) for outcome in outcomes]
     assert reasons == [Reason.EVENT_IN_FUTURE, Reason.EVENT_TOO_OLD, Reason.WALLET_NOT_FOUND, None]
     assert await shop.value("select count(*) from earning.event") == 1
@@ -110,7 +112,9 @@ async def test_a_worker_that_dies_between_two_steps_costs_nothing_and_credits_no
     await shop.give(bert, 300)
     reservation = await shop.pay(bert, "o2", 300)
     paid = {"reservation_id": reservation, "redeemed_minor": 300, "redeemed_value_minor": 300}
-    await shop.tell_all([(anna, "e1", shop.purchase("o1", 10_000)), (bert, "e2", shop.purchase("o2", 10_000, **paid))])
+    await shop.tell_all(
+        [(anna, "e1", shop.purchase("o1", 10_000)), (bert, "e2", shop.purchase("o2", 10_000, **paid))]
+    )
     await shop.die_after(steps)
     await shop.forget_leases()
     await shop.work()
@@ -149,17 +153,19 @@ async def test_a_worker_whose_lease_was_taken_over_writes_nothing_any_more(shop)
 
 async def test_a_poison_event_dies_alone_while_others_flow(shop, monkeypatch):
     anna, bert = await shop.customer("anna"), await shop.customer("bert")
-    sound = shop.rules.compiled
+    sound, bad = shop.rules.compiled, shop.now - 1
 
     def choking(_program_id, moment):
-        if moment == shop.now - 1:
+        if moment == bad:
             raise ZeroDivisionError
         return sound
 
     monkeypatch.setattr(shop.rules, "at", choking)
-    poison = replace(shop.purchase("o1", 10_000), occurred_at=shop.now - 1)
+    poison = replace(shop.purchase("o1", 10_000), occurred_at=bad)
     good = shop.purchase("o2", 10_000)
-    await shop.tell_all([(anna, "poison", poison), (anna, "good", good), (bert, "other", shop.purchase("o3", 10_000))])
+    await shop.tell_all(
+        [(anna, "poison", poison), (anna, "good", good), (bert, "other", shop.purchase("o3", 10_000))]
+    )
     await shop.work()
     assert await shop.balance(anna) == await shop.balance(bert) == (500, 0, 0, 0)
     for _ in range(6):
@@ -175,7 +181,8 @@ async def test_events_of_other_kinds_earn_by_rules_of_their_kind(shop):
 
     shop.use(
         ruleset(
-            percent(), Rule(rule_id="ref", title="A friend", give=Give(amount=700), when=When(kinds=("referral",)))
+            percent(),
+            Rule(rule_id="ref", title="A friend", give=Give(amount=700), when=When(kinds=("referral",))),
         )
     )
     anna = await shop.customer()

@@ -137,7 +137,11 @@ async def test_returning_all_of_an_order_leaves_nothing_of_it(shop, split):
 
 
 async def test_partial_returns_in_every_order_and_with_repetitions_end_alike(shop):
-    parts = [{"lines": [{"line": 0, "quantity": 1}]}, {"amount_minor": 450}, {"lines": [{"line": 1, "amount_minor": 99}]}]
+    parts = [
+        {"lines": [{"line": 0, "quantity": 1}]},
+        {"amount_minor": 450},
+        {"lines": [{"line": 1, "amount_minor": 99}]},
+    ]
     ends = set()
     for number, order in enumerate(itertools.permutations(range(3))):
         someone = await shop.customer(f"c{number}")

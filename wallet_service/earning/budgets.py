@@ -58,8 +58,10 @@ class Budgets:
             return False
         slice_id = str(uuid.uuid4())
         wanted = max(short, key.limit // SLICES)
+        own = [part.slice_id for part in self._slices.get(name, ())]
         granted = await store.take_slice(
-            self._db, slice_id, program_id, key.key, key.limit, short, wanted, LEASE_SECONDS, timeout_seconds=_SECONDS
+            self._db, slice_id, program_id, key.key, key.limit, short, wanted, LEASE_SECONDS, own,
+            timeout_seconds=_SECONDS,
         )  # fmt: skip
         if not granted:
             # Asking again for every event would make the budget's row hot.

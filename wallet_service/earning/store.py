@@ -202,12 +202,12 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
 
 async def take_slice(
     db: Statements, slice_id: str, program_id: ProgramId, cap_key: str, limit: int, needed: int, wanted: int,
-    lease_seconds: int, *, timeout_seconds: float,
+    lease_seconds: int, own: Collection[str], *, timeout_seconds: float,
 ) -> int:  # fmt: skip
     """Take a slice of a budget; returns what was granted."""
     return int(
         await db.fetchval(
-            _SQL["take_slice"], slice_id, program_id, cap_key, limit, needed, wanted, lease_seconds,
+            _SQL["take_slice"], slice_id, program_id, cap_key, limit, needed, wanted, lease_seconds, list(own),
             timeout_seconds=timeout_seconds,
         )
     )  # fmt: skip
@@ -254,7 +254,7 @@ async def put_policy(
     *, timeout_seconds: float,
 ) -> int | None:  # fmt: skip
     """Write the next version of a policy; None if another was written meanwhile, or there is no such program."""
-    document = _encode(msgspec.structs.replace(policy, version=0)).decode()
+    document = msgspec.json.encode(msgspec.structs.replace(policy, version=0)).decode()
     number = await db.fetchval(
         _SQL["put_policy"], program_id, before, document, actor, reason, timeout_seconds=timeout_seconds
     )

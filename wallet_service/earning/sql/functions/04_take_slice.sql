@@ -1,10 +1,10 @@
--- Promise: grants a new slice of a budget: p_wanted, or what is left. When less than p_needed is left, what other slices have
+-- Promise: grants a new slice of a budget: p_wanted, or what is left. When less than p_needed is left, what slices other than p_own have
 -- not used is taken from them first (their workers will find them short and ask again), so that a budget is spent to
 -- its last unit. Answers what was granted, 0 when the budget is used up.
 -- Locks: the budget's row; then, only when it runs short, its open slices in ascending order.
 create or replace function earning.take_slice(
   p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint,
-  p_seconds integer
+  p_seconds integer, p_own uuid[]
 ) returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -26,6 +26,7 @@ begin
       select s.slice_id, s.granted - s.used as unused
       from earning.budget_slice as s
       where s.program_id = p_program_id and s.cap_key = p_cap_key and s.open and s.granted > s.used
+        and s.slice_id <> all (p_own)
       order by s.slice_id
       for no key update
     ),
