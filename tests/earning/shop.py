@@ -29,7 +29,6 @@ from wallet_service.earning.service import Accepted, Earning
 from wallet_service.fraud.model import Limits as FraudLimits
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
-from wallet_service.kernel.ids import wallet_id_of
 from wallet_service.ledger import commands as say
 from wallet_service.ledger.batcher import Limits
 from wallet_service.ledger.model import Order

@@ -65,7 +65,8 @@ async def test_the_same_id_with_other_content_is_refused_and_changes_nothing(sho
     anna = await shop.customer()
     await shop.tell(anna, "e1", shop.purchase("o1", 10_000))
     refused = await shop.tell(anna, "e1", shop.purchase("o1", 99_000))
-    assert isinstance(refused, Refusal) and refused.reason is Reason.ID_REUSED
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.ID_REUSED
     await shop.work()
     assert await shop.balance(anna) == (500, 0, 0, 0)
     assert (await shop.tell(anna, "e1", replace(shop.purchase("o1", 10_000)))).replayed
