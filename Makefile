@@ -19,9 +19,9 @@ test:      ## formatting, lint, types, contracts, generated code and all tests
 	@sh tools/bootstrap.sh test
 	@exec $(BIN)/python tools/check.py
 
-bench:     ## measure calls per second; writes build/bench.json
+bench:     ## measure everything in one run; writes build/bench.json (SECONDS=4 TRIAL=path/to/yardstick.py ONLY="batch echo")
 	@sh tools/bootstrap.sh bench
-	@exec $(BIN)/python -m loadtest.bench
+	@exec $(BIN)/python -m loadtest.bench --seconds $(or $(SECONDS),4) $(if $(TRIAL),--trial $(TRIAL)) $(if $(ONLY),--only $(ONLY))
 
 load:      ## let shoppers loose on it: USERS=50 TIME=30s; WEB=1 for a page, TARGET=host:port TOKEN=… for your own service
 	@sh tools/bootstrap.sh load

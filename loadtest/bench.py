@@ -2,7 +2,7 @@
 
 make bench                      about five minutes
 make bench TRIAL=…/trial.py     with a yardstick program in the same run
-make bench ONLY=pairs_batch     a part of it, while working on something
+make bench ONLY="echo batch"     parts of it, while working on something
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import uvloop
 from loadtest import figures
 from loadtest.draw import draw
 from loadtest.figures import Run
+from loadtest.overload import overload
 from loadtest.ratios import ratios, table
 from loadtest.stage import ROOT, staged
 from wallet_service.runtime.migrate import migrate
@@ -26,7 +27,7 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
-PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "growth")
+PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "growth")
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -63,6 +64,8 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             figures.in_process(run)
         if "workers" in parts:
             uvloop.run(figures.workers(run))
+        if "overload" in parts:
+            uvloop.run(overload(run))
         if "growth" in parts:
             uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
         return run.found

@@ -30,8 +30,7 @@ from wallet_service.runtime.embedded import free_port
 from wallet_service.runtime.errors import StartError
 from wallet_service.runtime.migrate import migrate
 
-REPORT: Final = ROOT / "build" / "load.json"
-PAGE: Final = ROOT / "build" / "load.html"
+OUT: Final = ROOT / "build"
 WALLETS: Final = range(10, 5_001)
 """How many wallets there may be: one for each shopper within these bounds, so that devices meet in a wallet."""
 BALANCE_MINOR: Final = 50_000
@@ -48,6 +47,8 @@ class Asked:
     time: str
     processes: int
     web: bool
+    out: Path
+    """The folder of the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ def _locusts(asked: Asked, environment: Mapping[str, str]) -> None:
     argv = [sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "--loglevel", "WARNING"]
     leading = [
         *argv, "--users", str(asked.users), "--spawn-rate", str(max(asked.users / 5, 1)), "--only-summary",
-        "--html", str(PAGE), "--stop-timeout", str(STOPPING_SECONDS), "--exit-code-on-error", "0",
+        "--html", str(asked.out / "load.html"), "--stop-timeout", str(STOPPING_SECONDS), "--exit-code-on-error", "0",
     ]  # fmt: skip
     if asked.web:
         port = free_port()
@@ -190,7 +191,7 @@ def unexpected(refused: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 def run(asked: Asked) -> bool:
     """Load a service, write the report, and return whether all is well."""
-    PAGE.parent.mkdir(exist_ok=True)
+    asked.out.mkdir(parents=True, exist_ok=True)
     with service() as at:
         wallet_ids = asyncio.run(open_town(at, asked.users))
         print(f"{len(wallet_ids)} wallets opened at {at.target}; {asked.users} shoppers walk in", flush=True)
@@ -198,12 +199,14 @@ def run(asked: Asked) -> bool:
         found["unexpected"] = unexpected(found["refused"])
         found["reconciliation"] = asyncio.run(prove(at, wallet_ids))
     found = {"users": asked.users, "processes": asked.processes, **found}
-    REPORT.write_text(json.dumps(found, indent=1) + "\n")
+    report = asked.out / "load.json"
+    report.write_text(json.dumps(found, indent=1) + "\n")
     for sentence in found["unexpected"]:
         print(f"unexpected: {sentence}")
     sound = bool(found["reconciliation"]["sound"]) and not found["unexpected"]
-    names = f"{REPORT.relative_to(ROOT)} and {PAGE.relative_to(ROOT)}"
-    print(f"{'all is well' if sound else 'NOT WELL'}; written to {names}")
+    print(
+        f"{'all is well' if sound else 'NOT WELL'}; written to {report} and {report.with_suffix('.html').name}"
+    )
     return sound
 
 
@@ -220,10 +223,10 @@ def main() -> int:
     parser.add_argument(
         "--web", action="store_true", help="locust's page on loopback instead of a fixed time"
     )
+    parser.add_argument("--out", type=Path, default=OUT, help="folder of load.json and load.html")
     given = parser.parse_args()
     try:
-        asked = Asked(users=given.users, time=given.time, processes=given.processes, web=given.web)
-        return 0 if run(asked) else 1
+        return 0 if run(Asked(**vars(given))) else 1
     except StartError as fault:
         print(fault, file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ import random
 from pathlib import Path
 from typing import Any, Final
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 import grpc
 import grpc.experimental.gevent
 from locust import User, constant, events, task

@@ -26,11 +26,13 @@ from loadtest.workload import new_id
 
 CALLERS: Final = 256
 SHOPS: Final = 8
-"""Connections, each with an eighth of the crowd."""
+"""Connections."""
+TOGETHER: Final = CALLERS // SHOPS
+"""Pairs in a batch, when what fits is measured and when more comes: more of the same, not something else."""
 TIMES_CAPACITY: Final = 3.0
 DEADLINE_SECONDS: Final = 0.5
 PATIENT_SECONDS: Final = 30.0
-TICK_SECONDS: Final = 0.02
+TICK_SECONDS: Final = 0.01
 BATCHES_UNDER_WAY_MAX: Final = 2_000
 """What cannot even be offered is counted, not heaped up."""
 WARM_SECONDS: Final = 1.0
@@ -61,7 +63,6 @@ class Crowd:
 
     async def pairs(self, count: int) -> None:
         """Reserve so many times in one batch, then commit in another what was reserved."""
-        self.offered += count
         self.under_way += 1
         try:
             wanted: list[Ids] = [(new_id(), random.choice(self.wallets), new_id()) for _ in range(count)]
@@ -105,7 +106,7 @@ async def wait_in_line(crowd: Crowd) -> None:
 
     async def shop() -> None:
         while time.perf_counter() < crowd.counting_until:
-            await crowd.pairs(CALLERS // SHOPS)
+            await crowd.pairs(TOGETHER)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(SHOPS):
@@ -118,12 +119,14 @@ async def push(crowd: Crowd, per_s: float) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(crowd.feel_lag(crowd.counting_until))
         while (now := time.perf_counter()) < crowd.counting_until:
-            count = (int(per_s * (now - begun)) - crowd.offered - crowd.not_offered) // SHOPS
-            for _ in range(SHOPS if count else 0):
+            due = int(per_s * (now - begun)) - crowd.offered - crowd.not_offered
+            for _ in range(due // TOGETHER):
                 if crowd.under_way < BATCHES_UNDER_WAY_MAX:
-                    group.create_task(crowd.pairs(min(count, 1_000)))
+                    # Counted here, not when the task comes to it: the next look must know.
+                    crowd.offered += TOGETHER
+                    group.create_task(crowd.pairs(TOGETHER))
                 else:
-                    crowd.not_offered += count
+                    crowd.not_offered += TOGETHER
             await asyncio.sleep(TICK_SECONDS)
 
 

@@ -15,6 +15,7 @@ TARGETS: Final = {
     "quote / echo_unary": 0.8,
     "hot_wallet / pairs_batch 256": 0.8,
     "growth large / small": 0.8,
+    "overload useful / capacity": 0.9,
 }
 
 
@@ -44,6 +45,9 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         first, second = _rate(found, *above), _rate(found, *below)
         if first and second:
             result[name] = round(first / second, 2)
+    overload = found.get("overload")
+    if overload:
+        result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
     return result
 
 

@@ -102,7 +102,7 @@ def _target(lines: IO[str] | None, popen: subprocess.Popen[str]) -> str:
     for line in lines:
         if "ready" in line and "=" in line:
             return line.split("=")[1].split()[0]
-    raise RuntimeError(f"{' '.join(map(str, popen.args))} ended with {popen.wait()} before it was ready")
+    raise RuntimeError(f"a process of the stage ended with {popen.wait()} before it was ready")
 
 
 @contextlib.contextmanager

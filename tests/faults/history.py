@@ -17,7 +17,8 @@ from enum import Enum
 from typing import Any
 
 import grpc
-from rig import Api, Refused, Shop, broken_invariants, refused_of, unfinished_work, until, without_replay
+from evidence import broken_invariants, unfinished_work
+from rig import Api, Refused, Shop, refused_of, until, without_replay
 from wallet.v1 import checkout_pb2
 
 TURNED_AWAY = {"SHUTTING_DOWN", "OVERLOADED", "DATABASE_UNAVAILABLE", "CONTENTION", "DEADLINE_EXCEEDED"}

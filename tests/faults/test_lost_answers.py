@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rig import broken_invariants, calling, in_process, open_shop, without_replay
+from evidence import broken_invariants
+from rig import calling, in_process, open_shop, without_replay
 from wallet.v1 import checkout_pb2
 from wire import Wire
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import select
 import signal
@@ -18,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -44,8 +42,6 @@ HERE = Path(__file__).parent
 START_SECONDS = 40
 CALL_SECONDS = 10.0
 
-LEDGER_TABLES = ("program", "program_history", "wallet", "entry", "reservation", "credit", "operation")
-
 
 def new_id() -> str:
     return str(uuid.uuid4())
@@ -59,6 +55,7 @@ class ServiceProcess:
         self._sweep = sweep
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
         self.address = ""
 
     def launch(self) -> None:
@@ -68,6 +65,7 @@ class ServiceProcess:
         }
         port = self.address.rpartition(":")[2] or "0"
         environment |= {"WALLET_GRPC_PORT": port, **self._settings}
+        self._stopping = False
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(HERE / "serve_process.py"), *(["--sweep"] if self._sweep else [])],
@@ -106,8 +104,10 @@ class ServiceProcess:
         self._reap(10)
 
     def ask_to_stop(self) -> None:
+        """Send SIGTERM, once: a second one would hurry it."""
         assert self._process is not None
-        if self.running:
+        if self.running and not self._stopping:
+            self._stopping = True
             self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
@@ -304,11 +304,13 @@ class Shop:
         wish = {} if "amount_minor" in more else {"maximum": True}
         return checkout_pb2.QuoteRequest(**{"wallet": self.ref, "order": order(total_minor), **wish, **more})
 
-    async def balance(self) -> types_pb2.Balance:
-        return (await self.snapshot()).balance
+    async def balance(self, min_version: int = 0) -> types_pb2.Balance:
+        """Return the balance; say a version to see what another process has just written."""
+        return (await self.snapshot(min_version)).balance
 
-    async def snapshot(self) -> wallet_pb2.Wallet:
-        return (await self.api(wallet_pb2.GetWalletRequest(wallet=self.ref))).wallet
+    async def snapshot(self, min_version: int = 0) -> wallet_pb2.Wallet:
+        request = wallet_pb2.GetWalletRequest(wallet=self.ref, min_version=min_version)
+        return (await self.api(request)).wallet
 
     async def held(self, amount: int, **more: Any) -> str:
         """Reserve and return the id."""
@@ -344,44 +346,6 @@ async def open_shop(api: Api, balance: int = 10_000, *, sandbox: bool = False, *
     shop = Shop(api=api, program=program)
     shop.wallet_id = await shop.open("anna", balance)
     return shop
-
-
-async def fingerprint(database_url: str) -> str:
-    """Return a hash over every row of every ledger table: what "nothing changed" means."""
-    connection = await asyncpg.connect(database_url, timeout=10)
-    try:
-        digest = hashlib.sha256()
-        for table in LEDGER_TABLES:
-            said = await connection.fetchval(
-                f"select md5(coalesce(string_agg(t::text, '|' order by t::text collate \"C\"), '')) from ledger.{table} as t"
-            )
-            digest.update(said.encode())
-        return digest.hexdigest()
-    finally:
-        await connection.close()
-
-
-async def broken_invariants(database_url: str) -> list[str]:
-    """Return what of trust.md does not hold in the database, one sentence each; empty when all is well."""
-    connection = await asyncpg.connect(database_url, timeout=10)
-    try:
-        rows = await connection.fetch((HERE / "invariants.sql").read_text(), timeout=60)
-        return [f"{row['invariant']}: wallet {row['wallet_id']}: {row['detail']}" for row in rows]
-    finally:
-        await connection.close()
-
-
-async def unfinished_work(database_url: str) -> list[str]:
-    """Return what a database should be rid of once its load is over: open transactions, waits for locks."""
-    connection = await asyncpg.connect(database_url, timeout=10)
-    try:
-        rows = await connection.fetch(
-            "select state, wait_event_type, query from pg_stat_activity where datname = current_database()"
-            " and pid <> pg_backend_pid() and (state like 'idle in transaction%' or wait_event_type = 'Lock')"
-        )
-        return [f"{row['state']} {row['wait_event_type']}: {row['query'][:80]}" for row in rows]
-    finally:
-        await connection.close()
 
 
 def without_replay(answer: Message) -> bytes:

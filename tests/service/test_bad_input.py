@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import jwt
 import pytest
+from evidence import fingerprint
 from google.protobuf.timestamp_pb2 import Timestamp
 from rig import (
     ACCOUNTABLE,
     Api,
     Shop,
-    fingerprint,
     in_seconds,
     new_id,
     open_shop,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from rig import Api, fingerprint, open_shop
+from evidence import fingerprint
+from rig import Api, open_shop
 
 TABLES = ("program", "program_history", "wallet", "entry", "reservation", "credit", "operation")
 

@@ -18,20 +18,11 @@ from msgspec.structs import replace
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import store
-from wallet_service.ledger.commands import (
-    Command,
-    Deferred,
-    Extend,
-    Grant,
-    Outcome,
-    Release,
-    Reserve,
-    Restore,
-    Settle,
-)
-from wallet_service.ledger.commands import Commit as CommitCommand
+from wallet_service.ledger.commands import Command, Commit, Deferred, Outcome, Release
 from wallet_service.ledger.decide import Decision, decide
-from wallet_service.ledger.model import Known, Terms, Wallet
+from wallet_service.ledger.model import Terms, Wallet
+from wallet_service.ledger.naming import known_of, load_named, remember
+from wallet_service.ledger.pace import Pace
 from wallet_service.ledger.program import Program
 from wallet_service.runtime.errors import (
     DatabaseConflict,
@@ -93,7 +84,8 @@ class Counts:
 class Batcher:
     """The one way to change a wallet.
 
-    `terms_of` answers what a program allows; `changed` is told the new wallets; `ensure` sees to it that the terms are at least as new as the programs that a batch has loaded.
+    `terms_of` answers what a program allows; `changed` is told the new wallets; `ensure` sees to it that the terms are
+    at least as new as the programs that a batch has loaded.
     """
 
     def __init__(
@@ -116,6 +108,7 @@ class Batcher:
         self._busy: set[WalletId] = set()
         self._drains: set[asyncio.Task[None]] = set()
         self._size = 0
+        self._pace = Pace()
         self.counts = Counts()
 
     @property
@@ -130,7 +123,9 @@ class Batcher:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        if self._size >= self._limits.queue_max:
+        finishes = isinstance(command, Commit | Release)
+        late = self._pace.is_too_late(self._size, deadline - loop.time(), finishes=finishes)
+        if late or self._size >= self._limits.queue_max:
             future.set_result(Refusal(reason=Reason.OVERLOADED))
             return future
         self._size += 1
@@ -145,6 +140,8 @@ class Batcher:
             await asyncio.wait(self._drains)
 
     def _start_drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._drains:
+            self._pace.resumed(loop.time())
         # A task of its own: the transaction goes on whoever stops waiting for it.
         task = loop.create_task(self._drain(self._idle.pop()), name="ledger-batch")
         self._drains.add(task)
@@ -158,6 +155,7 @@ class Batcher:
                 try:
                     await self._run(session, batch)
                 finally:
+                    self._pace.noted(len(batch), asyncio.get_running_loop().time())
                     self._give_up_on(batch)
                     self._free(wallets)
         finally:
@@ -280,7 +278,7 @@ class Batcher:
 
     async def _load_decide_append(self, session: Session, todo: list[Waiting]) -> Decided:
         seconds = self._limits.statement_seconds
-        loaded = await _load(session, todo, seconds)
+        loaded = await load_named(session, [waiting.command for waiting in todo], seconds)
         if self._ensure is not None:
             await self._ensure(loaded.programs)
         written, outcomes = self._decide_all(loaded, todo)
@@ -312,7 +310,7 @@ class Batcher:
                 _log.exception("a command could not be decided")
                 decisions.append((waiting, Refusal(reason=Reason.INTERNAL)))
                 continue
-            _remember(loaded, decision)
+            remember(loaded, decision)
             written.add(wallet, decision, terms)
             decisions.append((waiting, _as_first(waiting, decision.outcome)))
         return written, decisions
@@ -326,7 +324,7 @@ class Batcher:
             command = command.build(self._program_of(wallet))
         now = loaded.clocks.get(wallet.wallet_id, loaded.now)
         terms = self._terms_of(wallet)
-        return decide(wallet, command, now, terms, _known(loaded, command)), terms
+        return decide(wallet, command, now, terms, known_of(loaded, command)), terms
 
 
 def _lost(waiting: Waiting, reason: Reason) -> Refusal:
@@ -346,49 +344,3 @@ def _as_first(waiting: Waiting, outcome: Outcome) -> Outcome:
 
 def _replayed(outcome: Outcome) -> bool:
     return "replayed" in outcome.facts if isinstance(outcome, Refusal) else outcome.replayed
-
-
-def _known(loaded: store.Loaded, command: Command) -> Known:
-    wallet_id = command.wallet_id
-    reservation_id = getattr(command, "reservation_id", None)
-    credit_id = getattr(command, "credit_id", None)
-    operation_id = getattr(command, "operation_id", None)
-    return Known(
-        reservation=loaded.reservations.get((wallet_id, reservation_id)) if reservation_id else None,
-        credit=loaded.credits.get((wallet_id, credit_id)) if credit_id else None,
-        operation=loaded.operations.get((wallet_id, operation_id)) if operation_id else None,
-    )
-
-
-def _remember(loaded: store.Loaded, decision: Decision) -> None:
-    """Let the batch's next command on this wallet see what was decided."""
-    wallet_id = decision.wallet.wallet_id
-    loaded.wallets[wallet_id] = decision.wallet
-    for reservation in decision.reservations:
-        loaded.reservations[wallet_id, reservation.reservation_id] = reservation
-    if decision.credit is not None:
-        loaded.credits[wallet_id, decision.credit.credit_id] = decision.credit
-    if decision.operation is not None:
-        loaded.operations[wallet_id, decision.operation.operation_id] = decision.operation
-
-
-async def _load(session: Session, todo: list[Waiting], seconds: float) -> store.Loaded:
-    """Name what the commands name."""
-    wallets: dict[WalletId, None] = {}
-    reservations: list[store.Key] = []
-    credit_keys: list[store.Key] = []
-    operations: list[store.Key] = []
-    for waiting in todo:
-        command = waiting.command
-        wallets[command.wallet_id] = None
-        if isinstance(command, Deferred | Reserve | CommitCommand | Release | Extend | Restore):
-            reservations.append((command.wallet_id, command.reservation_id))
-        elif not isinstance(command, Settle):
-            credit_id = getattr(command, "credit_id", None)
-            if credit_id is not None:
-                credit_keys.append((command.wallet_id, credit_id))
-        if not isinstance(command, Deferred | Reserve | CommitCommand | Release | Extend | Settle | Grant):
-            operations.append((command.wallet_id, command.operation_id))
-    return await store.load(
-        session, list(wallets), reservations, credit_keys, operations, timeout_seconds=seconds
-    )

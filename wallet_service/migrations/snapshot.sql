@@ -85,18 +85,22 @@ declare
   v_wrong uuid;
   v_rows bigint;
 begin
-  select array_agg(n.wallet_id) filter (where w.revision is distinct from n.expected)
-  into v_lost
-  from (select u.wallet_id, u.expected from unnest(p_wallets) as u order by u.wallet_id) as n
-  left join lateral (
-    select x.revision from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update
-  ) as w on true;
-
-  -- Entry numbers follow on without a gap, each entry moves the balances that it shows, the last one shows those of
-  -- the wallet, and nothing belongs to a wallet that is not locked.
-  select coalesce(n.wallet_id, e.wallet_id) into v_wrong
-  from unnest(p_wallets) as n
-  full join (
+  -- Who has changed since, and the first whose entries do not follow on without a gap, move the balances that they show,
+  -- end at those of the wallet, and belong to a wallet that is locked. One statement: the rows are looked up once.
+  with locked as materialized (
+    select
+      n.wallet_id, w.revision is distinct from n.expected as is_lost, n.expected, n.revision, n.version, n.pending,
+      n.available, n.reserved, n.frozen, n.head, w.version as old_version, w.pending as old_pending,
+      w.available as old_available, w.reserved as old_reserved, w.frozen as old_frozen, w.head as old_head
+    from (select u.* from unnest(p_wallets) as u order by u.wallet_id) as n
+    left join lateral (
+      select x.revision, x.version, x.pending, x.available, x.reserved, x.frozen, x.head
+      from ledger.wallet as x
+      where x.wallet_id = n.wallet_id
+      for no key update
+    ) as w on true
+  ),
+  steps as (
     select
       u.wallet_id, u.seq, u.source, u.target, u.amount, u.pending, u.available, u.reserved, u.frozen, u.hash,
       lag(u.seq) over steps as seq_before, lag(u.pending) over steps as pending_before,
@@ -104,33 +108,41 @@ begin
       lag(u.frozen) over steps as frozen_before, lead(u.seq) over steps is null as is_last
     from unnest(p_entries) as u
     window steps as (partition by u.wallet_id order by u.seq)
-  ) as e on e.wallet_id = n.wallet_id
-  left join ledger.wallet as w on w.wallet_id = n.wallet_id
-  where (v_lost is null or n.wallet_id is null or n.wallet_id <> all (v_lost))
-    and (
-      n.wallet_id is null
-      or n.revision <= n.expected
-      or case
-        when e.seq is null then
-          (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
-          is distinct from (w.version, w.pending, w.available, w.reserved, w.frozen, w.head)
-        else
-          e.seq <> coalesce(e.seq_before, w.version) + 1
-          or e.pending <> coalesce(e.pending_before, w.pending)
-          + case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end
-          or e.available <> coalesce(e.available_before, w.available)
-          + case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end
-          or e.reserved <> coalesce(e.reserved_before, w.reserved)
-          + case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end
-          or e.frozen <> coalesce(e.frozen_before, w.frozen)
-          + case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end
-          or e.is_last
-          and (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
-          is distinct from (e.seq, e.pending, e.available, e.reserved, e.frozen, e.hash)
-      end
+  )
+  select
+    (select array_agg(l.wallet_id) from locked as l where l.is_lost),
+    (
+      select coalesce(n.wallet_id, e.wallet_id)
+      from locked as n
+      full join steps as e on e.wallet_id = n.wallet_id
+      where
+        n.wallet_id is null
+        or not n.is_lost and (
+          n.revision <= n.expected
+          or case
+            when e.seq is null then
+              (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+              is distinct from
+              (n.old_version, n.old_pending, n.old_available, n.old_reserved, n.old_frozen, n.old_head)
+            else
+              e.seq <> coalesce(e.seq_before, n.old_version) + 1
+              or e.pending <> coalesce(e.pending_before, n.old_pending)
+              + case e.target when 1 then e.amount else 0 end - case e.source when 1 then e.amount else 0 end
+              or e.available <> coalesce(e.available_before, n.old_available)
+              + case e.target when 2 then e.amount else 0 end - case e.source when 2 then e.amount else 0 end
+              or e.reserved <> coalesce(e.reserved_before, n.old_reserved)
+              + case e.target when 3 then e.amount else 0 end - case e.source when 3 then e.amount else 0 end
+              or e.frozen <> coalesce(e.frozen_before, n.old_frozen)
+              + case e.target when 4 then e.amount else 0 end - case e.source when 4 then e.amount else 0 end
+              or e.is_last
+              and (n.version, n.pending, n.available, n.reserved, n.frozen, n.head)
+              is distinct from (e.seq, e.pending, e.available, e.reserved, e.frozen, e.hash)
+          end
+        )
+      limit 1
     )
-  limit 1;
-  if found then
+  into v_lost, v_wrong;
+  if v_wrong is not null then
     raise exception 'the entries of wallet % do not add up to its balances', v_wrong using errcode = 'WL001';
   end if;
 
@@ -241,7 +253,7 @@ end
 $$;
 
 CREATE FUNCTION ledger.microseconds(p_moment timestamp with time zone) RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((EXTRACT(epoch FROM p_moment) * (1000000)::numeric))::bigint;
 
 CREATE FUNCTION ledger.moment(p_microseconds bigint) RETURNS timestamp with time zone

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
     redis_timeout_ms: Milliseconds = Field(50, description="Limit on every call to the cache.")
     redis_connections_max: PositiveInt = Field(16, description="Connections to the cache, per process.")
-    snapshot_ttl_seconds: PositiveInt = Field(300, description="How long a cached wallet snapshot lives.")
+    snapshot_ttl_seconds: PositiveInt = Field(60, description="How long a cached wallet snapshot lives.")
 
     # The front door
     grpc_host: str = Field("127.0.0.1", description="Address to listen on.")

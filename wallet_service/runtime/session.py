@@ -89,6 +89,8 @@ class DatabaseOptions:
         if self.prefer_indexes:
             # A plan cached while the tables are empty would keep its sequential scans as they grow.
             server_settings["enable_seqscan"] = "off"
+            # Planned once, not for each length of an array anew: a single payment spent more on planning than on work.
+            server_settings["plan_cache_mode"] = "force_generic_plan"
         if self.role is not None:
             server_settings["role"] = self.role
         return {**arguments, "server_settings": server_settings, "max_cached_statement_lifetime": 0}

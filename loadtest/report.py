@@ -1,0 +1,69 @@
+"""Put the figures of the last benchmark into docs/benchmarks.md, between its markers: `python -m loadtest.report`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from loadtest.ratios import TARGETS
+from loadtest.stage import ROOT
+
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- figures: made by loadtest.report -->", "<!-- end of figures -->"
+KEYS: Final = (
+    "echo_unary", "quote", "reserve_unary", "pairs_unary", "pairs_batch", "pairs_batch_in_full", "hot_wallet", "zipf",
+    "mixed", "workers", "growth", "ledger_in_process",
+)  # fmt: skip
+PROCESSES: Final = ("client", "server", "postgres", "cache")
+
+
+def _ratios(found: dict[str, Any]) -> list[str]:
+    lines = ["| ratio | found | asked |", "| --- | --- | --- |"]
+    for name, value in found["ratios"].items():
+        lines.append(f"| {name} | {value:.2f} | {TARGETS.get(name, 0):.2f} |")
+    return lines
+
+
+def _figures(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "| figure | at | per second | p50 ms | p99 ms | CPU µs an act: client, service, PostgreSQL, cache |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for key in KEYS:
+        for callers, figure in found.get(key, {}).items():
+            cpu = figure["cpu_us"]
+            used = (
+                ", ".join(f"{cpu[name]:.0f}" for name in PROCESSES) if isinstance(cpu, dict) else f"{cpu:.0f}"
+            )
+            lines.append(
+                f"| {key} | {callers} | {figure['per_s']:,.0f} | {figure['p50_ms']:.1f} | {figure['p99_ms']:.1f} | {used} |"
+            )
+    for callers, figure in found.get("trial", {}).get("batch", {}).items():
+        lines.append(
+            f"| yardstick | {callers} | {figure['per_s']:,.0f} | {figure['p50_ms']:.1f} | {figure['p99_ms']:.1f} | |"
+        )
+    return lines
+
+
+def main() -> None:
+    """Rewrite the part of the page that is made of figures."""
+    found = json.loads((ROOT / "build" / "bench.json").read_text())
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [BEGIN, "", *_ratios(found), "", *_figures(found), ""]
+    if "overload" in found:
+        over = found["overload"]
+        lines += [
+            f"Three times too much: {over['useful_per_s']:,.0f} of {over['capacity_per_s']:,.0f} pairs a second went on,",
+            f"no call later than its deadline by more than {over['late_ms_max']:.0f} ms.",
+            "",
+        ]
+    if "idle_memory_mb" in found:
+        lines += [f"Memory of one service process after the run: {found['idle_memory_mb']:.0f} MB.", ""]
+    PAGE.write_text(before + "\n".join([*lines, END]) + after)
+    print(f"{PAGE.relative_to(ROOT)} has the figures of this run")
+
+
+if __name__ == "__main__":
+    main()
