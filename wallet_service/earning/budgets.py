@@ -7,6 +7,7 @@ believes what.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ LEASE_SECONDS: Final = 60
 KEEP_SECONDS: Final = 30.0
 """Well before its lease runs out, a slice is given back and another taken."""
 ASK_AGAIN_SECONDS: Final = 0.5
+PAUSE_SECONDS: Final = 0.03
+"""What others took a moment ago is theirs to spend for 0.1 s."""
 _SECONDS: Final = 5.0
 
 Key = tuple[ProgramId, str]
@@ -52,7 +55,10 @@ class Budgets:
         }
 
     async def take(self, program_id: ProgramId, key: CapKey, short: int) -> bool:
-        """Take another slice because awards were trimmed by so much; False if the budget has nothing left."""
+        """Take another slice because awards were trimmed by so much; False if the budget has nothing left.
+
+        True also says: decide again, it may have by then.
+        """
         name = (program_id, key.key)
         if time.monotonic() < self._used_up.get(name, 0.0):
             return False
@@ -63,6 +69,9 @@ class Budgets:
             self._db, slice_id, program_id, key.key, key.limit, short, wanted, LEASE_SECONDS, own,
             timeout_seconds=_SECONDS,
         )  # fmt: skip
+        if granted < 0:
+            await asyncio.sleep(PAUSE_SECONDS)
+            return True
         if not granted:
             # Asking again for every event would make the budget's row hot.
             self._used_up[name] = time.monotonic() + ASK_AGAIN_SECONDS

@@ -37,7 +37,7 @@ from wallet_service.runtime.session import Statements
 _log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 30
 EVENTS_PER_WALLET: Final = 50
-DECIDE_ATTEMPTS: Final = 12
+DECIDE_ATTEMPTS: Final = 20
 _SECONDS: Final = 5.0
 _LEDGER_SECONDS: Final = 10.0
 

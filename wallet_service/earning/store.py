@@ -204,7 +204,7 @@ async def take_slice(
     db: Statements, slice_id: str, program_id: ProgramId, cap_key: str, limit: int, needed: int, wanted: int,
     lease_seconds: int, own: Collection[str], *, timeout_seconds: float,
 ) -> int:  # fmt: skip
-    """Take a slice of a budget; returns what was granted."""
+    """Take a slice of a budget; returns what was granted, -1: ask again shortly."""
     return int(
         await db.fetchval(
             _SQL["take_slice"], slice_id, program_id, cap_key, limit, needed, wanted, lease_seconds, list(own),

@@ -1,6 +1,7 @@
--- Promise: grants a new slice of a budget: p_wanted, or what is left. When less than p_needed is left, what slices other than p_own have
--- not used is taken from them first (their workers will find them short and ask again), so that a budget is spent to
--- its last unit. Answers what was granted, 0 when the budget is used up.
+-- Promise: grants a new slice of a budget: p_wanted, or what is left. When less than p_needed is left, what slices other
+-- than p_own have not used is taken from them first (their workers find them short and ask again), so that a budget is
+-- spent to its last unit. Answers what was granted; 0 when the budget is used up; -1 when what is left was taken by
+-- others a moment ago, who may not need it: ask again shortly.
 -- Locks: the budget's row; then, only when it runs short, its open slices in ascending order.
 create or replace function earning.take_slice(
   p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint,
@@ -27,6 +28,8 @@ begin
       from earning.budget_slice as s
       where s.program_id = p_program_id and s.cap_key = p_cap_key and s.open and s.granted > s.used
         and s.slice_id <> all (p_own)
+        -- Whoever has just taken one is about to spend it: let him, or all take from each other for ever.
+        and s.leased_until <= clock_timestamp() + (p_seconds - 0.1) * interval '1 second'
       order by s.slice_id
       for no key update
     ),
@@ -46,6 +49,14 @@ begin
   end if;
 
   v_granted := least(greatest(p_wanted, p_needed), v_left);
+  if v_granted <= 0 and exists (
+    select from earning.budget_slice as s
+    where
+      s.program_id = p_program_id and s.cap_key = p_cap_key and s.open and s.granted > s.used
+      and s.slice_id <> all (p_own)
+  ) then
+    return -1;
+  end if;
   if v_granted > 0 then
     update earning.budget as b set taken = b.taken + v_granted
     where b.program_id = p_program_id and b.cap_key = p_cap_key;
