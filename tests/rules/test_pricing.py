@@ -19,7 +19,7 @@ from wallet_service.rules.wording import explained
 lefts = st.lists(st.integers(0, 50), min_size=30, max_size=30)
 
 
-@settings(max_examples=600)
+@settings(max_examples=400)
 @given(rulesets(), baskets, customers, moments, lefts)
 def test_compiled_rules_give_what_the_rules_say(ruleset, basket, customer, moment, lefts):
     program = compiled(ruleset, 3, CAMPAIGNS)
@@ -34,7 +34,7 @@ def test_compiled_rules_give_what_the_rules_say(ruleset, basket, customer, momen
     assert {use.cap_key: use.amount for use in priced.caps} == used
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(rulesets(), baskets, customers, moments, lefts)
 def test_lines_sum_to_the_order_and_caps_hold(ruleset, basket, customer, moment, lefts):
     program = compiled(ruleset, 3, CAMPAIGNS)
