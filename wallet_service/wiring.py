@@ -17,6 +17,7 @@ from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
+from wallet_service.earning.telemetry import watch_earning
 from wallet_service.earning.worker import EarningWorker
 from wallet_service.fraud.model import Limits as FraudLimits
 from wallet_service.kernel.ids import ProgramId
@@ -166,6 +167,7 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
+    watch_earning(core.telemetry.meter, worker)
     life.keep("earning", worker.run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)

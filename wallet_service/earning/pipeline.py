@@ -294,6 +294,10 @@ class Pipeline:
             written.release = work.wallets
             await self._write(work, written)
 
+    async def backlog(self) -> int:
+        """Return how many wallets wait with something due, counted up to ten thousand."""
+        return await store.backlog(self._db, timeout_seconds=_SECONDS)
+
     async def close(self) -> None:
         """Give unused slices back."""
         await self.budgets.give_back(all_of_them=True)

@@ -25,6 +25,9 @@ class EarningWorker:
         self._tidied_at = time.monotonic()
         self._in_work = asyncio.Lock()
         self._stopping = False
+        self.backlog = 0
+        """Wallets with something due when last looked at, counted up to ten thousand."""
+        self.worked = 0
 
     async def run(self) -> None:
         """Work until cancelled; a round that is cut short is taken up again when its lease has run out."""
@@ -39,12 +42,15 @@ class EarningWorker:
 
     async def _round(self) -> int:
         async with self._in_work:
-            return 0 if self._stopping else await self._pipeline.run(WALLETS)
+            claimed = 0 if self._stopping else await self._pipeline.run(WALLETS)
+            self.worked += claimed
+            return claimed
 
     async def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at > TIDY_SECONDS:
             self._tidied_at = time.monotonic()
             await self._pipeline.budgets.give_back(all_of_them=False)
+            self.backlog = await self._pipeline.backlog()
 
     async def drain(self) -> None:
         """Begin nothing new, let the round in work end, and give back what was not spent of budgets."""
