@@ -239,9 +239,15 @@ class Pipeline:
 
     async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
         desk = work.desks[wallet_id]
-        for event in due:
-            if desk.events[event.event_id].state is EventState.CLEARED:
+        cleared = [
+            desk.events[e.event_id] for e in due if desk.events[e.event_id].state is EventState.CLEARED
+        ]
+        if any(event.kind is EventKind.RETURN for event in cleared):
+            # A return acts on what a purchase before it brought.
+            for event in cleared:
                 await self._give(work, desk, desk.events[event.event_id])
+        else:
+            await asyncio.gather(*(self._give(work, desk, event) for event in cleared))
         for event in due:
             # What was due to mature; what was credited in this round waits for its own time.
             current = desk.events[event.event_id]
