@@ -71,6 +71,8 @@ BAD = {
     ),
     "a date that is none": ([rule(when={"starts_at": "2026-02-30"})], "rules[0].when.starts_at", "BAD_DATE"),
     "a date with a zone": ([rule(when={"starts_at": "2026-02-01T00:00+02:00"})], "rules[0].when.starts_at", "BAD_DATE"),
+    "a date by its week": ([rule(when={"starts_at": "2026-W23-1"})], "rules[0].when.starts_at", "BAD_DATE"),
+    "a date without dashes": ([rule(when={"ends_at": "20260601T00"})], "rules[0].when.ends_at", "BAD_DATE"),
     "bounds reversed": (
         [rule(when={"total_min_minor": 10, "total_max_minor": 9})],
         "rules[0].when.total_max_minor",

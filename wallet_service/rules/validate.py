@@ -240,7 +240,9 @@ def _dates(path: str, starts_at: str | None, ends_at: str | None) -> Iterator[Fi
 
 
 def local_time(text: str) -> datetime | None:
-    """Return a local time, or None if it is not one."""
+    """Return a local time, or None if it is not one. Only the form with dashes: as text it sorts as it does as time."""
+    if text[4:5] != "-" or text[7:8] != "-":
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
