@@ -87,6 +87,9 @@ async def test_impossible_events_are_refused_one_by_one(shop):
     good = shop.purchase("o1", 10_000)
     future = replace(good, occurred_at=shop.now + DAY)
     ancient = replace(good, occurred_at=shop.now - 3_660 * DAY)
+    dollars = replace(good, purchase=replace(good.purchase, currency="USD"))
+    foreign = await shop.tell(anna, "e", dollars)
+    assert foreign.reason is Reason.CURRENCY_MISMATCH
     nobody = "00000000-0000-5000-8000-000000000000"
     outcomes = await shop.tell_all(
         [(anna, "a", future), (anna, "b", ancient), (nobody, "c", good), (anna, "d", good)]

@@ -11,10 +11,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
@@ -235,7 +235,7 @@ class Pipeline:
         for event in work.due:
             if event.wallet_id in named:
                 named[event.wallet_id].append(event)
-        await asyncio.gather(*(self._act_on(work, wallet_id, due) for wallet_id, due in named.items()))
+        await _side_by_side([self._act_on(work, wallet_id, due) for wallet_id, due in named.items()])
 
     async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
         desk = work.desks[wallet_id]
@@ -247,7 +247,7 @@ class Pipeline:
             for event in cleared:
                 await self._give(work, desk, desk.events[event.event_id])
         else:
-            await asyncio.gather(*(self._give(work, desk, event) for event in cleared))
+            await _side_by_side([self._give(work, desk, event) for event in cleared])
         for event in due:
             # What was due to mature; what was credited in this round waits for its own time.
             current = desk.events[event.event_id]
@@ -307,6 +307,13 @@ class Pipeline:
     async def close(self) -> None:
         """Give unused slices back."""
         await self.budgets.give_back(all_of_them=True)
+
+
+async def _side_by_side(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all to their end, then raise the first fault: nothing goes on behind the round's back."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 class TakenOver(Exception):  # noqa: N818 - it says what happened

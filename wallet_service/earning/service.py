@@ -54,15 +54,29 @@ class Earning:
         self, arrivals: Sequence[tuple[Arrival, ProgramId | None]], deadline: float
     ) -> list[Accepted | Refusal]:
         """Take events in, each once for ever; an outcome for each. Without a program's name, its wallet tells it."""
-        known = [
-            (arrival, self.policies.of(program_id or await self._program_of(arrival.wallet_id)))
-            for arrival, program_id in arrivals
-        ]
-        verdicts = await store.accept(self._db, known, timeout_seconds=left(deadline))
-        return [
+        outcomes: list[Accepted | Refusal | None] = []
+        sound: list[tuple[Arrival, Policy]] = []
+        for arrival, named in arrivals:
+            program_id = named or await self._program_of(arrival.wallet_id)
+            refusal = self._foreign(program_id, arrival.content)
+            outcomes.append(refusal)
+            if refusal is None:
+                sound.append((arrival, self.policies.of(program_id)))
+        verdicts = await store.accept(self._db, sound, timeout_seconds=left(deadline)) if sound else []
+        answers = iter(
             _BY_VERDICT.get(verdict) or Accepted(event_id=arrival.event_id, replayed=verdict == 1)
-            for (arrival, _), verdict in zip(arrivals, verdicts, strict=True)
-        ]
+            for (arrival, _), verdict in zip(sound, verdicts, strict=True)
+        )
+        return [outcome or next(answers) for outcome in outcomes]
+
+    def _foreign(self, program_id: ProgramId | None, content: Content) -> Refusal | None:
+        """Refuse a purchase in another currency than its program's: rates would mean something else."""
+        program = self._ledger.programs.known(program_id) if program_id is not None else None
+        if program is None or content.purchase is None or content.purchase.currency == program.currency:
+            return None
+        return Refusal(
+            reason=Reason.CURRENCY_MISMATCH, field="purchase.currency", facts={"currency": program.currency}
+        )
 
     async def _program_of(self, wallet_id: WalletId) -> ProgramId | None:
         found = await self._ledger.view(wallet_id, 0)
@@ -89,6 +103,9 @@ class Earning:
         if isinstance(view, Refusal):
             return view
         program_id = view.wallet.program_id
+        foreign = self._foreign(program_id, content)
+        if foreign is not None:
+            return foreign
         ref = view.wallet.customer_ref
         segments = await self._rules.segments_of(program_id, [ref], timeout_seconds=left(deadline))
         claim = store.Claim(wallet_id=wallet_id, program_id=program_id, now=view.now, customer_ref=ref)

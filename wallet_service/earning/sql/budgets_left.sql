@@ -1,4 +1,5 @@
--- Promise: answers what is left of these budgets, unused slices counted as left; a budget that nobody touched is not answered.
+-- Promise: answers what is left of these budgets, unused slices counted as left; a budget that nobody touched is not
+-- answered.
 select
   b.cap_key,
   b.limit_minor - b.taken + coalesce(

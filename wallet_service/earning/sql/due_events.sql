@@ -1,5 +1,5 @@
--- Promise: answers the events that are due in these wallets by these moments, at most so many of each, in the order in which
--- they are to be worked on.
+-- Promise: answers the events that are due in these wallets by these moments, at most so many of each, in the order in
+-- which they are to be worked on.
 select
   e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id,
   ledger.microseconds(e.occurred_at) as occurred_at, ledger.microseconds(e.received_at) as received_at,

@@ -1,5 +1,5 @@
--- Promise: answers how many events these wallets sent in the window before each moment, of how much value, and whether a purchase
--- was ever decided for them.
+-- Promise: answers how many events these wallets sent in the window before each moment, of how much value, and whether
+-- a purchase was ever decided for them.
 select
   c.wallet_id, v.number, v.value_minor,
   exists (

@@ -1,6 +1,6 @@
--- Promise: takes events in, each once. Answers one row per event: `verdict` 0 taken in now, 1 known with the same content,
--- 2 known with other content, 3 no such wallet, 4 from the future, 5 too old. What is answered 0 is durable and will be
--- worked on; 2 to 5 change nothing.
+-- Promise: takes events in, each once. Answers one row per event: `verdict` 0 taken in now, 1 known with the same
+-- content, 2 known with other content, 3 no such wallet, 4 from the future, 5 too old. What is answered 0 is durable
+-- and will be worked on; 2 to 5 change nothing.
 -- Locks: the new events, then the queue's rows of their wallets, each in ascending order.
 create or replace function earning.accept(p_events json) returns table (ordinal integer, verdict integer)
 language plpgsql security definer

@@ -1,5 +1,5 @@
--- Promise: writes what was decided about events of the wallets that are still leased by p_lease, what that uses of caps and
--- of slices of budgets, and wakes returns that waited for an order. Then gives the wallets of p_release back to the
+-- Promise: writes what was decided about events of the wallets that are still leased by p_lease, what that uses of caps
+-- and of slices of budgets, and wakes returns that waited for an order. Then gives the wallets of p_release back to the
 -- queue, due when their next event is. Answers the wallets that are still leased: of the others nothing is written.
 -- Raises WL002 if a slice has less left than is used: nothing is written, and the worker must ask for another.
 -- Locks: the wallets' rows in the queue in ascending order, then the slices in ascending order, then the events.

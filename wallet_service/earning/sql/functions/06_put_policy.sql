@@ -1,5 +1,5 @@
--- Promise: writes the next version of a program's policy of earning and answers its number; null if there is no such program
--- or the version before it is not p_before.
+-- Promise: writes the next version of a program's policy of earning and answers its number; null if there is no such
+-- program or the version before it is not p_before.
 -- Locks: the new row.
 create or replace function earning.put_policy(
   p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text
