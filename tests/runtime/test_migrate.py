@@ -41,7 +41,11 @@ async def value(url, sql):
         await connection.close()
 
 
-async def test_migrations_from_nothing_equal_the_committed_snapshot(empty_database_url):
+async def test_migrations_from_nothing_equal_the_committed_snapshot(empty_database_url, postgres_server):
+    if not postgres_server.embedded:
+        pytest.skip(
+            "each version of PostgreSQL writes the same schema in other words; the snapshot is the embedded one's"
+        )
     await migrate(empty_database_url)
     assert await snapshot(empty_database_url) == SNAPSHOT.read_text(), (
         "run `make snapshot` and review the change"
