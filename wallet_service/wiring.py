@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
+from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
 
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.earning.pipeline import Pipeline
+from wallet_service.earning.policies import Policies
+from wallet_service.earning.rpc import EarningRpc
+from wallet_service.earning.service import Earning
+from wallet_service.earning.telemetry import watch_earning
+from wallet_service.earning.worker import EarningWorker
+from wallet_service.fraud.model import Limits as FraudLimits
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
@@ -22,6 +29,8 @@ from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
+from wallet_service.rules.live import Rulesets
+from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
@@ -61,6 +70,10 @@ class Core:
     ledger: Ledger
     keys: KeyRing
     telemetry: Telemetry
+    rulesets: Rulesets
+    authoring: Authoring
+    earning: Earning
+    pipeline: Pipeline
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -80,17 +93,28 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
     )  # fmt: skip
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
+    rulesets = Rulesets(database)
+    policies = Policies(database)
     watch_ledger(telemetry.meter, ledger)
     life.on_stop("ledger", ledger.close)
     try:
         await ledger.programs.refresh()
+        await rulesets.refresh()
+        await policies.refresh()
     except DatabaseError as fault:
         raise StartError(_unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
+    life.keep("rulesets", rulesets.run)
+    life.keep("earning-policies", policies.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
-    return Core(ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry)
+    return Core(
+        ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
+        rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
+        earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
+        pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
+    )  # fmt: skip
 
 
 async def start_server(
@@ -112,7 +136,12 @@ async def start_server(
                 service=wallet_pb2.DESCRIPTOR.services_by_name["WalletService"], room=WalletRpc(core.ledger, core.keys)
             ),
             Hosted(
-                service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"], room=AdminRpc(core.ledger, core.keys)
+                service=earning_pb2.DESCRIPTOR.services_by_name["EarningService"],
+                room=EarningRpc(core.earning, core.keys),
+            ),
+            Hosted(
+                service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+                room=AdminRpc(core.ledger, core.keys, core.authoring),
             ),
         ],
         authenticator=_authenticator(settings),
@@ -134,8 +163,14 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept."""
-    life.keep("sweeper", Sweeper(core.ledger, settings.sweep_interval_ms / 1_000).run)
+    """Keep overdue holds and expired lots swept, and events moving."""
+    seconds = settings.sweep_interval_ms / 1_000
+    life.keep("sweeper", Sweeper(core.ledger, seconds).run)
+    worker = EarningWorker(core.pipeline, seconds)
+    watch_earning(core.telemetry.meter, worker)
+    life.keep("earning", worker.run)
+    # Stops first: the round in work ends by itself before its loop is cancelled.
+    life.on_stop("earning-round", worker.drain)
 
 
 async def serve(

@@ -5,10 +5,11 @@ import re
 
 import pytest
 from project_files import ROOT
-from wallet.v1 import admin_pb2, checkout_pb2, wallet_pb2
+from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
 
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
+from wallet_service.earning.rpc import EarningRpc
 from wallet_service.ledger.rpc import WalletRpc
 from wallet_service.transport.scopes import RULES, Scope
 
@@ -19,16 +20,21 @@ ROWS = {
         r"^\| `(\w+\.\w+)` \| (.+?) \| (yes|no) \| (.+?) \|$", PAGE, re.MULTILINE
     )
 }
-ROOMS = {"CheckoutService": CheckoutRpc, "WalletService": WalletRpc, "AdminService": AdminRpc}
+ROOMS = {
+    "CheckoutService": CheckoutRpc,
+    "WalletService": WalletRpc,
+    "EarningService": EarningRpc,
+    "AdminService": AdminRpc,
+}
 SERVICES = [
     service
-    for module in (checkout_pb2, wallet_pb2, admin_pb2)
+    for module in (checkout_pb2, wallet_pb2, earning_pb2, admin_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 METHODS = [method for service in SERVICES for method in service.methods]
 MESSAGES = [
     message
-    for module in (checkout_pb2, wallet_pb2, admin_pb2)
+    for module in (checkout_pb2, wallet_pb2, earning_pb2, admin_pb2)
     for message in module.DESCRIPTOR.message_types_by_name.values()
 ]
 
@@ -78,6 +84,8 @@ def test_every_call_that_changes_something_can_be_repeated_safely(method):
     """By an id of the caller's, or because it says the state it wants."""
     ids = {"reservation_id", "commit_id", "extension_id", "operation_id"}
     idempotent_by_content = {"OpenWallet", "PutProgram", "AdvanceClock", "Execute"}
+    idempotent_by_content |= {"RecordEvent", "RecordEvents", "PutEarningPolicy"}  # by source and its own id
+    idempotent_by_content |= {"PutRulesetDraft", "PublishRuleset", "PutCampaign", "PutSegment"}
     names = {field.name for field in method.input_type.fields}
     assert names & ids or method.name in idempotent_by_content
 

@@ -15,6 +15,7 @@ MAY_CATCH_ALL = {
     "wallet_service/transport/door.py",  # the outermost door
     "wallet_service/runtime/lifecycle.py",  # the loops it keeps running
     "wallet_service/ledger/batcher.py",  # one bad command must not take its batch along
+    "wallet_service/earning/pipeline.py",  # one bad event must not stop the others
     "wallet_service/ledger/gathering.py",  # a fault goes to whoever waits for the read
     "wallet_service/__main__.py",
     "wallet_service/cli/app.py",
@@ -34,6 +35,15 @@ PURE = (
     "ledger/program.py",
     "ledger/commands.py",
     "checkout/policy.py",
+    "rules/compiler.py",
+    "rules/composing.py",
+    "rules/conditions.py",
+    "rules/model.py",
+    "rules/occasion.py",
+    "rules/policy.py",
+    "rules/reckoning.py",
+    "rules/rounding.py",
+    "rules/wording.py",
 )
 MODELS = {"model.py", "commands.py", "program.py"}
 SQL = re.compile(

@@ -27,6 +27,7 @@ from wallet.v1 import (
     admin_pb2_grpc,
     checkout_pb2,
     checkout_pb2_grpc,
+    earning_pb2_grpc,
     types_pb2,
     wallet_pb2,
     wallet_pb2_grpc,
@@ -205,6 +206,7 @@ class Api:
         self._stubs = (
             checkout_pb2_grpc.CheckoutServiceStub(self.channel),
             wallet_pb2_grpc.WalletServiceStub(self.channel),
+            earning_pb2_grpc.EarningServiceStub(self.channel),
             admin_pb2_grpc.AdminServiceStub(self.channel),
         )
 

@@ -9,7 +9,7 @@ import grpc
 import jwt
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from wallet.v1 import admin_pb2, checkout_pb2, checkout_pb2_grpc, wallet_pb2, wallet_pb2_grpc
+from wallet.v1 import admin_pb2, checkout_pb2, checkout_pb2_grpc, earning_pb2, wallet_pb2, wallet_pb2_grpc
 
 from wallet_service.transport.address import Binding
 from wallet_service.transport.auth import Authenticator, TokenPolicy, mint
@@ -23,6 +23,7 @@ RESERVATION = "0b0e5f0e-8c7a-4a3e-9d3b-6f3f1c2d4e5a"
 CHECKOUT = checkout_pb2.DESCRIPTOR.services_by_name["CheckoutService"]
 WALLETS = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
 ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+EARNING = earning_pb2.DESCRIPTOR.services_by_name["EarningService"]
 
 QUOTE = checkout_pb2.QuoteRequest(
     wallet={"wallet_id": WALLET},
@@ -97,6 +98,7 @@ async def open_house(
             Hosted(service=CHECKOUT, room=checkout),
             Hosted(service=WALLETS, room=wallets),
             Hosted(service=ADMIN, room=Rooms(ADMIN)),
+            Hosted(service=EARNING, room=Rooms(EARNING)),
         ],
         authenticator=Authenticator(keys or KeyRing(hs256_secret=SECRET), policy or TokenPolicy()),
         binding=binding or Binding(),

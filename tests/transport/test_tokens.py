@@ -24,7 +24,7 @@ from fake_rooms import (
     service_token,
     signed,
 )
-from wallet.v1 import admin_pb2, checkout_pb2, reason_pb2, types_pb2, wallet_pb2
+from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, reason_pb2, types_pb2, wallet_pb2
 
 from wallet_service.kernel.errors import RefusedError
 from wallet_service.kernel.ids import wallet_id_of
@@ -222,7 +222,7 @@ def test_a_missing_file_a_short_secret_and_no_key_at_all_stop_the_start(tmp_path
 
 
 def rpcs():
-    protos = (checkout_pb2, wallet_pb2, admin_pb2, types_pb2, reason_pb2)
+    protos = (checkout_pb2, wallet_pb2, earning_pb2, admin_pb2, types_pb2, reason_pb2)
     services = [s for proto in protos for s in proto.DESCRIPTOR.services_by_name.values()]
     return {f"/{s.full_name}/{m.name}": m for s in services for m in s.methods}
 

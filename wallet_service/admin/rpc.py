@@ -1,4 +1,4 @@
-"""AdminService: programs and their clocks."""
+"""AdminService: programs and their clocks; rules are in the room beside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from wallet.v1 import admin_pb2
 
+from wallet_service.admin.rules_rpc import RulesRpc
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
@@ -14,17 +15,18 @@ from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.program import Program, RedemptionPolicy
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.ledger.wire import answered, instant, plain, timestamp
+from wallet_service.rules.service import Authoring
 from wallet_service.transport.call import Call
 
 PAGE_DEFAULT: Final = 50
 
 
-class AdminRpc:
+class AdminRpc(RulesRpc):
     """Programs and their policies."""
 
-    def __init__(self, ledger: Ledger, keys: KeyRing) -> None:
+    def __init__(self, ledger: Ledger, keys: KeyRing, authoring: Authoring) -> None:
+        super().__init__(authoring, PageTokens(keys))
         self._ledger = ledger
-        self._pages = PageTokens(keys)
 
     async def put_program(
         self, request: admin_pb2.PutProgramRequest, call: Call

@@ -70,6 +70,8 @@ class Reason(Enum):
     RESERVATION_NOT_FOUND = 22, Status.NOT_FOUND, "This wallet has no such reservation."
     CREDIT_NOT_FOUND = 23, Status.NOT_FOUND, "This wallet has no such credit."
     VERSION_UNKNOWN = 24, Status.OUT_OF_RANGE, "The wallet has not reached this version."
+    EVENT_NOT_FOUND = 25, Status.NOT_FOUND, "This wallet has no such event."
+    RULESET_NOT_FOUND = 26, Status.NOT_FOUND, "The program has no such draft or version of its rules."
 
     ID_REUSED = 30, Status.ALREADY_EXISTS, "This id was used before with other content; nothing changed."
 
@@ -96,6 +98,9 @@ class Reason(Enum):
     )
     NOT_A_STEP = 49, Status.FAILED_PRECONDITION, "The amount is not a multiple of the program's step."
 
+    EVENT_IN_FUTURE = 50, Status.FAILED_PRECONDITION, "The event lies further ahead than clocks differ."
+    EVENT_TOO_OLD = 51, Status.FAILED_PRECONDITION, "The event is older than the program takes in."
+
     WALLET_CLOSED = 60, Status.FAILED_PRECONDITION, "The wallet is closed."
     WALLET_FROZEN = 61, Status.FAILED_PRECONDITION, "The wallet is frozen; nothing new may be reserved."
     VERSION_MISMATCH = (
@@ -117,6 +122,7 @@ class Reason(Enum):
     CREDIT_NOT_PENDING = 76, Status.FAILED_PRECONDITION, "The credit is not pending any more."
     ABOVE_CREDIT = 77, Status.FAILED_PRECONDITION, "More is taken back than the credit has left."
     ABOVE_COMMITTED = 78, Status.FAILED_PRECONDITION, "More is given back than was spent."
+    RETURN_ABOVE_PURCHASE = 79, Status.FAILED_PRECONDITION, "More comes back than was bought."
 
     TOO_MANY_RESERVATIONS = (
         80,
@@ -133,6 +139,7 @@ class Reason(Enum):
     PROGRAM_IMMUTABLE = 100, Status.FAILED_PRECONDITION, "What defines a program's money cannot change."
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."
     CLOCK_BACKWARDS = 102, Status.FAILED_PRECONDITION, "A program's clock never runs backwards."
+    RULESET_INVALID = 103, Status.FAILED_PRECONDITION, "The rules cannot be published as they are."
 
     WATCH_TOO_SLOW = (
         110,

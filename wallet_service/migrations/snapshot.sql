@@ -1,6 +1,10 @@
+CREATE SCHEMA earning;
+
 CREATE SCHEMA ledger;
 
 CREATE SCHEMA reconciliation;
+
+CREATE SCHEMA rules;
 
 CREATE TYPE ledger.credit_row AS (
 	wallet_id uuid,
@@ -74,6 +78,329 @@ CREATE TYPE ledger.wallet_row AS (
 	document text,
 	due bigint
 );
+
+CREATE FUNCTION earning.accept(p_events json) RETURNS TABLE(ordinal integer, verdict integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_judged jsonb;
+  v_new uuid[];
+begin
+  -- The moment is the program's, as everywhere.
+  select coalesce(jsonb_agg(to_jsonb(j)), '[]') into v_judged
+  from (
+    select
+      n.ordinal, n.wallet_id, n.event_id, w.program_id, n.digest,
+      ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) as now,
+      case
+        when w.wallet_id is null then 3
+        when n.occurred > ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) + n.future then 4
+        when n.occurred < ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) - n.past then 5
+        else 0
+      end as verdict
+    from json_to_recordset(p_events) as n (
+      ordinal integer, wallet_id uuid, event_id uuid, digest text, occurred bigint, future bigint, past bigint
+    )
+    left join ledger.wallet as w on w.wallet_id = n.wallet_id
+    left join ledger.program as p on p.program_id = w.program_id
+  ) as j;
+
+  with n as materialized (
+    select distinct on (n.wallet_id, n.event_id) n.*, j.program_id, j.now
+    from json_to_recordset(p_events) as n (
+      ordinal integer, wallet_id uuid, event_id uuid, kind smallint, source text, source_event_id text,
+      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content text
+    )
+    join jsonb_to_recordset(v_judged) as j (ordinal integer, program_id text, now bigint, verdict integer)
+      on j.ordinal = n.ordinal and j.verdict = 0
+    order by n.wallet_id, n.event_id, n.ordinal
+  ),
+  taken as (
+    insert into earning.event (
+      wallet_id, event_id, program_id, kind, source, source_event_id, order_ref, value_minor, occurred_at,
+      received_at, due_at, digest, content, result
+    )
+    select
+      n.wallet_id, n.event_id, n.program_id, n.kind, n.source, n.source_event_id, n.order_ref, n.value,
+      ledger.moment(n.occurred),
+      -- A microsecond per place keeps the order in which events came.
+      ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
+      n.content::json, '{}'
+    from n
+    order by n.wallet_id, n.event_id
+    on conflict (wallet_id, event_id) do nothing
+    returning event_id
+  )
+  select coalesce(array_agg(taken.event_id), '{}') into v_new from taken;
+
+  insert into earning.queue as q (wallet_id, program_id, due_at)
+  select j.wallet_id, min(j.program_id), min(e.due_at)
+  from jsonb_to_recordset(v_judged) as j (wallet_id uuid, event_id uuid, program_id text, verdict integer)
+  join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id
+  where j.verdict = 0 and j.event_id = any (v_new)
+  group by j.wallet_id
+  order by j.wallet_id
+  on conflict (wallet_id) do update set due_at = least(q.due_at, excluded.due_at);
+
+  return query
+  select
+    j.ordinal,
+    case
+      when j.verdict = 3 then 3
+      when e.event_id is null then j.verdict
+      when e.digest <> decode(j.digest, 'hex') then 2
+      -- Twice in one call: the first of them took it in.
+      when j.event_id = any (v_new) and row_number() over (partition by j.wallet_id, j.event_id order by j.ordinal) = 1
+        then 0
+      else 1
+    end
+  from jsonb_to_recordset(v_judged) as j (
+    ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
+  )
+  left join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id;
+end
+$$;
+
+CREATE FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) RETURNS TABLE(wallet_id uuid, program_id text, now bigint, customer_ref text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+  with due as materialized (
+    select y.wallet_id, y.customer_ref, p.clock
+    from (
+      select x.program_id, coalesce(x.clock_at, clock_timestamp()) as clock from ledger.program as x
+    ) as p
+    cross join lateral (
+      select z.wallet_id, w.customer_ref
+      from earning.queue as z
+      join ledger.wallet as w on w.wallet_id = z.wallet_id
+      where z.program_id = p.program_id and z.due_at <= p.clock and z.leased_until <= clock_timestamp()
+      order by z.due_at
+      limit p_limit
+      for no key update of z skip locked
+    ) as y
+    limit p_limit
+  )
+  update earning.queue as q
+  set lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second'
+  from due as d
+  -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
+  where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
+  returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+end
+$$;
+
+CREATE FUNCTION earning.close_slices(p_slices uuid[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_closed bigint;
+begin
+  -- The budget first, as take_slice does, or the two could wait for each other.
+  perform b.cap_key from earning.budget as b
+  where exists (
+    select from earning.budget_slice as s
+    where
+      s.program_id = b.program_id and s.cap_key = b.cap_key and s.open
+      and (s.slice_id = any (p_slices) or s.leased_until <= clock_timestamp())
+  )
+  order by b.program_id, b.cap_key
+  for no key update;
+  with ended as (
+    update earning.budget_slice as s
+    set open = false
+    where s.open and (s.slice_id = any (p_slices) or s.leased_until <= clock_timestamp())
+    returning s.slice_id, s.program_id, s.cap_key, s.granted - s.used as unused
+  ),
+  trimmed as (
+    select e.program_id, e.cap_key, sum(e.unused) as unused, count(*) as number from ended as e group by 1, 2
+  ),
+  given as (
+    update earning.budget as b
+    set taken = b.taken - t.unused
+    from trimmed as t
+    where b.program_id = t.program_id and b.cap_key = t.cap_key
+    returning t.number
+  )
+  select coalesce(sum(given.number), 0) into v_closed from given;
+  return v_closed;
+end
+$$;
+
+CREATE FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from ledger.program as p where p.program_id = p_program_id) then
+    return null;
+  end if;
+  if p_before <> (select coalesce(max(x.version), 0) from earning.policy as x where x.program_id = p_program_id) then
+    return null;
+  end if;
+  insert into earning.policy (program_id, version, document, actor, reason, at)
+  values (p_program_id, p_before + 1, p_document::json, p_actor, p_reason, clock_timestamp())
+  on conflict (program_id, version) do nothing;
+  return case when found then p_before + 1 end;
+end
+$$;
+
+CREATE FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_held uuid[];
+  v_wanted bigint;
+  v_rows bigint;
+begin
+  select coalesce(array_agg(q.wallet_id), '{}') into v_held
+  from (
+    select x.wallet_id from earning.queue as x
+    where x.wallet_id = any (p_wallets) and x.lease = p_lease
+    order by x.wallet_id
+    for no key update
+  ) as q;
+
+  perform s.slice_id from earning.budget_slice as s
+  where s.slice_id in (select n.slice_id from json_to_recordset(p_slices) as n (slice_id uuid))
+  order by s.slice_id
+  for no key update;
+  with used as (
+    select n.slice_id, sum(n.amount) as amount
+    from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, amount bigint)
+    where n.wallet_id = any (v_held)
+    group by n.slice_id
+  ),
+  spent as (
+    update earning.budget_slice as s
+    set used = s.used + u.amount
+    from used as u
+    where s.slice_id = u.slice_id and s.open and s.used + u.amount <= s.granted
+    returning s.slice_id
+  )
+  select (select count(*) from used), (select count(*) from spent) into v_wanted, v_rows;
+  if v_wanted <> v_rows then
+    raise exception 'a slice of a budget is short' using errcode = 'WL002';
+  end if;
+
+  update earning.event as e
+  set
+    state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
+    clawed_back = n.clawed_back, debt = n.debt, result = n.result::json
+  from json_to_recordset(p_events) as n (
+    wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
+    debt bigint, result text
+  )
+  where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
+
+  insert into earning.cap_use as c (wallet_id, cap_key, used)
+  select n.wallet_id, n.cap_key, sum(n.amount)
+  from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
+  where n.wallet_id = any (v_held)
+  group by n.wallet_id, n.cap_key
+  order by n.wallet_id, n.cap_key
+  on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
+
+  -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
+  update earning.event as e
+  set due_at = '1970-01-01T00:00:00Z'
+  from json_to_recordset(p_events) as n (wallet_id uuid, event_id uuid, wakes text)
+  where
+    n.wakes <> '' and n.wallet_id = any (v_held) and e.wallet_id = n.wallet_id and e.order_ref = n.wakes
+    and e.kind = 8 and e.state = 1 and e.result -> 'reasons' ->> 0 = 'WAITS_FOR_PURCHASE';
+
+  update earning.queue as q
+  set
+    lease = null, leased_until = '1970-01-01T00:00:00Z',
+    due_at = coalesce(
+      (
+        select min(e.due_at) from earning.event as e
+        where e.wallet_id = q.wallet_id and e.due_at < '9999-01-01T00:00:00Z'
+      ),
+      'infinity'
+    )
+  where q.wallet_id = any (v_held) and q.wallet_id = any (p_release);
+  delete from earning.queue as q
+  where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
+
+  return query select unnest(v_held);
+end
+$$;
+
+CREATE FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_left bigint;
+  v_back bigint;
+  v_granted bigint;
+begin
+  insert into earning.budget as b (program_id, cap_key, limit_minor, taken)
+  values (p_program_id, p_cap_key, p_limit, 0)
+  -- A budget that was lowered below what is taken stays at what is taken: nothing is granted any more.
+  on conflict (program_id, cap_key) do update set limit_minor = greatest(excluded.limit_minor, b.taken)
+  returning b.limit_minor - b.taken into v_left;
+
+  if v_left < p_needed then
+    with others as (
+      select s.slice_id, s.granted - s.used as unused
+      from earning.budget_slice as s
+      where s.program_id = p_program_id and s.cap_key = p_cap_key and s.open and s.granted > s.used
+        and s.slice_id <> all (p_own)
+        -- Whoever has just taken one is about to spend it: let him, or all take from each other for ever.
+        and s.leased_until <= clock_timestamp() + (p_seconds - 0.1) * interval '1 second'
+      order by s.slice_id
+      for no key update
+    ),
+    shrunk as (
+      update earning.budget_slice as s
+      set granted = s.used
+      from others as o
+      where s.slice_id = o.slice_id
+      returning o.unused
+    )
+    select coalesce(sum(shrunk.unused), 0) into v_back from shrunk;
+    v_left := v_left + v_back;
+    update earning.budget as b
+    set taken = b.taken - v_back, limit_minor = greatest(p_limit, b.taken - v_back)
+    where b.program_id = p_program_id and b.cap_key = p_cap_key
+    returning b.limit_minor - b.taken into v_left;
+  end if;
+
+  v_granted := least(greatest(p_wanted, p_needed), v_left);
+  if v_granted <= 0 and exists (
+    select from earning.budget_slice as s
+    where
+      s.program_id = p_program_id and s.cap_key = p_cap_key and s.open and s.granted > s.used
+      and s.slice_id <> all (p_own)
+  ) then
+    return -1;
+  end if;
+  if v_granted > 0 then
+    update earning.budget as b set taken = b.taken + v_granted
+    where b.program_id = p_program_id and b.cap_key = p_cap_key;
+    insert into earning.budget_slice (slice_id, program_id, cap_key, granted, leased_until)
+    values (
+      p_slice_id, p_program_id, p_cap_key, v_granted, clock_timestamp() + p_seconds * interval '1 second'
+    );
+  end if;
+  return v_granted;
+end
+$$;
 
 CREATE FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -398,6 +725,208 @@ from (
 where s.what = 'hidden' or (s.what is not null and s.milliseconds >= p_milliseconds)
 $$;
 
+CREATE FUNCTION rules.note_change(p_program_id text, p_kind text, p_name text, p_revision bigint, p_document text, p_actor text, p_reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into rules.state as s (program_id, revision) values (p_program_id, 1)
+  on conflict (program_id) do update set revision = s.revision + 1;
+  insert into rules.change (program_id, kind, name, revision, document, actor, reason, at)
+  values (p_program_id, p_kind, p_name, p_revision, p_document, p_actor, p_reason, clock_timestamp());
+end
+$$;
+
+CREATE FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_newest bigint;
+begin
+  select coalesce(max(r.version), 0) into v_newest from rules.ruleset as r where r.program_id = p_program_id;
+  if v_newest = p_expected then
+    insert into rules.ruleset (
+      program_id, version, document, origin, effective_at, published_at, actor, reason
+    ) values (
+      p_program_id, p_expected + 1, p_document, p_origin, coalesce(ledger.moment(p_effective), clock_timestamp()),
+      clock_timestamp(), p_actor, p_reason
+    )
+    on conflict (program_id, version) do nothing;
+    if found then
+      perform rules.note_change(
+        p_program_id, 'ruleset', 'ruleset', p_expected + 1, p_document, p_actor, p_reason
+      );
+      return p_expected + 1;
+    end if;
+  end if;
+  return (
+    select r.version from rules.ruleset as r
+    where
+      r.program_id = p_program_id and r.version = p_expected + 1 and r.document = p_document
+      and r.origin = p_origin and (p_effective is null or r.effective_at = ledger.moment(p_effective))
+  );
+end
+$$;
+
+CREATE FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint;
+begin
+  insert into rules.campaign as c (
+    program_id, campaign_id, revision, document, budget, funding_account, updated_at
+  ) values (p_program_id, p_campaign_id, 1, p_document, p_budget, p_funding_account, clock_timestamp())
+  on conflict (program_id, campaign_id) do update
+  set
+    revision = c.revision + 1, document = excluded.document, budget = excluded.budget,
+    funding_account = excluded.funding_account, updated_at = excluded.updated_at
+  where c.document <> excluded.document
+  returning c.revision into v_revision;
+  if v_revision is null then
+    return (
+      select c.revision from rules.campaign as c
+      where c.program_id = p_program_id and c.campaign_id = p_campaign_id
+    );
+  end if;
+  perform rules.note_change(p_program_id, 'campaign', p_campaign_id, v_revision, p_document, p_actor, p_reason);
+  return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_draft rules.draft;
+  v_revision bigint;
+begin
+  select * into v_draft from rules.draft as d
+  where d.program_id = p_program_id and d.name = p_name
+  for update;
+  if v_draft.document = p_document then
+    return v_draft.revision;
+  end if;
+  if p_expected <> coalesce(v_draft.revision, 0) then
+    return null;
+  end if;
+  insert into rules.draft as d (program_id, name, revision, document, updated_at)
+  values (p_program_id, p_name, 1, p_document, clock_timestamp())
+  on conflict (program_id, name) do update
+  set revision = d.revision + 1, document = excluded.document, updated_at = excluded.updated_at
+  returning d.revision into v_revision;
+  perform rules.note_change(p_program_id, 'draft', p_name, v_revision, p_document, p_actor, p_reason);
+  return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint;
+begin
+  insert into rules.segment as s (program_id, segment_id, revision, title, updated_at)
+  values (p_program_id, p_segment_id, 1, p_title, clock_timestamp())
+  on conflict (program_id, segment_id) do update
+  set revision = s.revision + 1, title = excluded.title, updated_at = excluded.updated_at
+  returning s.revision into v_revision;
+  insert into rules.segment_member (program_id, customer_ref, segment_id)
+  select p_program_id, c.customer_ref, p_segment_id
+  from unnest(p_add) as c (customer_ref)
+  on conflict do nothing;
+  delete from rules.segment_member as m
+  where m.program_id = p_program_id and m.segment_id = p_segment_id and m.customer_ref = any(p_remove);
+  perform rules.note_change(
+    p_program_id, 'segment', p_segment_id, v_revision,
+    format('%s; %s added, %s removed', p_title, cardinality(p_add), cardinality(p_remove)), p_actor, p_reason
+  );
+  return v_revision;
+end
+$$;
+
+CREATE TABLE earning.budget (
+    program_id text NOT NULL,
+    cap_key text NOT NULL,
+    limit_minor bigint NOT NULL,
+    taken bigint NOT NULL,
+    CONSTRAINT budget_check CHECK ((taken <= limit_minor)),
+    CONSTRAINT budget_taken_check CHECK ((taken >= 0))
+);
+
+CREATE TABLE earning.budget_slice (
+    slice_id uuid NOT NULL,
+    program_id text NOT NULL,
+    cap_key text NOT NULL,
+    granted bigint NOT NULL,
+    used bigint DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone NOT NULL,
+    open boolean DEFAULT true NOT NULL,
+    CONSTRAINT budget_slice_check CHECK (((used >= 0) AND (used <= granted))),
+    CONSTRAINT budget_slice_granted_check CHECK ((granted >= 0))
+)
+WITH (fillfactor='60');
+
+CREATE TABLE earning.cap_use (
+    wallet_id uuid NOT NULL,
+    cap_key text NOT NULL,
+    used bigint NOT NULL,
+    CONSTRAINT cap_use_used_check CHECK ((used >= 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE earning.event (
+    wallet_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    program_id text NOT NULL,
+    kind smallint NOT NULL,
+    state smallint DEFAULT 1 NOT NULL,
+    source text NOT NULL,
+    source_event_id text NOT NULL,
+    order_ref text NOT NULL,
+    value_minor bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    amount bigint DEFAULT 0 NOT NULL,
+    clawed_back bigint DEFAULT 0 NOT NULL,
+    debt bigint DEFAULT 0 NOT NULL,
+    digest bytea NOT NULL,
+    content json NOT NULL,
+    result json NOT NULL,
+    CONSTRAINT event_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT event_check CHECK (((clawed_back >= 0) AND (clawed_back <= amount))),
+    CONSTRAINT event_check1 CHECK (((debt >= 0) AND (debt <= amount))),
+    CONSTRAINT event_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT event_kind_check CHECK (((kind >= 1) AND (kind <= 8))),
+    CONSTRAINT event_state_check CHECK (((state >= 1) AND (state <= 9))),
+    CONSTRAINT event_value_minor_check CHECK ((value_minor >= 0))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE earning.policy (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    document json NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE earning.queue (
+    wallet_id uuid NOT NULL,
+    program_id text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    leased_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    lease uuid
+)
+WITH (fillfactor='60');
+
 CREATE TABLE ledger.credit (
     wallet_id uuid NOT NULL,
     credit_id uuid NOT NULL,
@@ -546,6 +1075,86 @@ CREATE TABLE public.schema_state (
     CONSTRAINT schema_state_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE rules.campaign (
+    program_id text NOT NULL,
+    campaign_id text NOT NULL,
+    revision bigint NOT NULL,
+    document text NOT NULL,
+    budget bigint NOT NULL,
+    funding_account text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT campaign_budget_check CHECK ((budget >= 0))
+);
+
+CREATE TABLE rules.change (
+    program_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    revision bigint NOT NULL,
+    document text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT change_kind_check CHECK ((kind = ANY (ARRAY['draft'::text, 'ruleset'::text, 'campaign'::text, 'segment'::text])))
+);
+
+CREATE TABLE rules.draft (
+    program_id text NOT NULL,
+    name text NOT NULL,
+    revision bigint NOT NULL,
+    document text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE rules.ruleset (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    document text NOT NULL,
+    origin text NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT ruleset_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE rules.segment (
+    program_id text NOT NULL,
+    segment_id text NOT NULL,
+    revision bigint NOT NULL,
+    title text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE rules.segment_member (
+    program_id text NOT NULL,
+    customer_ref text NOT NULL,
+    segment_id text NOT NULL
+);
+
+CREATE TABLE rules.state (
+    program_id text NOT NULL,
+    revision bigint NOT NULL
+);
+
+ALTER TABLE ONLY earning.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (program_id, cap_key);
+
+ALTER TABLE ONLY earning.budget_slice
+    ADD CONSTRAINT budget_slice_pkey PRIMARY KEY (slice_id);
+
+ALTER TABLE ONLY earning.cap_use
+    ADD CONSTRAINT cap_use_pkey PRIMARY KEY (wallet_id, cap_key);
+
+ALTER TABLE ONLY earning.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (wallet_id, event_id);
+
+ALTER TABLE ONLY earning.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
+
+ALTER TABLE ONLY earning.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (wallet_id);
+
 ALTER TABLE ONLY ledger.credit
     ADD CONSTRAINT credit_pkey PRIMARY KEY (wallet_id, credit_id);
 
@@ -573,7 +1182,42 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.schema_state
     ADD CONSTRAINT schema_state_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY rules.campaign
+    ADD CONSTRAINT campaign_pkey PRIMARY KEY (program_id, campaign_id);
+
+ALTER TABLE ONLY rules.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (program_id, kind, name, revision);
+
+ALTER TABLE ONLY rules.draft
+    ADD CONSTRAINT draft_pkey PRIMARY KEY (program_id, name);
+
+ALTER TABLE ONLY rules.ruleset
+    ADD CONSTRAINT ruleset_pkey PRIMARY KEY (program_id, version);
+
+ALTER TABLE ONLY rules.segment_member
+    ADD CONSTRAINT segment_member_pkey PRIMARY KEY (program_id, customer_ref, segment_id);
+
+ALTER TABLE ONLY rules.segment
+    ADD CONSTRAINT segment_pkey PRIMARY KEY (program_id, segment_id);
+
+ALTER TABLE ONLY rules.state
+    ADD CONSTRAINT state_pkey PRIMARY KEY (program_id);
+
+CREATE INDEX budget_slice_open ON earning.budget_slice USING btree (program_id, cap_key) WHERE open;
+
+CREATE INDEX event_debt ON earning.event USING btree (wallet_id) WHERE (debt > 0);
+
+CREATE INDEX event_due ON earning.event USING btree (wallet_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
+
+CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHERE (order_ref <> ''::text);
+
+CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at);
+
+CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
+
 CREATE INDEX wallet_due ON ledger.wallet USING btree (program_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
+
+CREATE INDEX segment_member_by_segment ON rules.segment_member USING btree (program_id, segment_id, customer_ref);
 
 ALTER TABLE ONLY ledger.program_history
     ADD CONSTRAINT program_history_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
@@ -581,9 +1225,46 @@ ALTER TABLE ONLY ledger.program_history
 ALTER TABLE ONLY ledger.wallet
     ADD CONSTRAINT wallet_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
+ALTER TABLE ONLY rules.campaign
+    ADD CONSTRAINT campaign_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.draft
+    ADD CONSTRAINT draft_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.ruleset
+    ADD CONSTRAINT ruleset_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.segment
+    ADD CONSTRAINT segment_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.state
+    ADD CONSTRAINT state_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+GRANT USAGE ON SCHEMA earning TO wallet_app;
+
 GRANT USAGE ON SCHEMA ledger TO wallet_app;
 
 GRANT USAGE ON SCHEMA reconciliation TO wallet_app;
+
+GRANT USAGE ON SCHEMA rules TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.accept(p_events json) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.accept(p_events json) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) TO wallet_app;
@@ -608,6 +1289,32 @@ REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.cred
 REVOKE ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) TO wallet_app;
 
+REVOKE ALL ON FUNCTION rules.note_change(p_program_id text, p_kind text, p_name text, p_revision bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) TO wallet_app;
+
+GRANT SELECT ON TABLE earning.budget TO wallet_app;
+
+GRANT SELECT ON TABLE earning.budget_slice TO wallet_app;
+
+GRANT SELECT ON TABLE earning.cap_use TO wallet_app;
+
+GRANT SELECT ON TABLE earning.event TO wallet_app;
+
+GRANT SELECT ON TABLE earning.policy TO wallet_app;
+
+GRANT SELECT ON TABLE earning.queue TO wallet_app;
+
 GRANT SELECT ON TABLE ledger.credit TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.entry TO wallet_app;
@@ -621,3 +1328,17 @@ GRANT SELECT ON TABLE ledger.program_history TO wallet_app;
 GRANT SELECT ON TABLE ledger.reservation TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.wallet TO wallet_app;
+
+GRANT SELECT ON TABLE rules.campaign TO wallet_app;
+
+GRANT SELECT ON TABLE rules.change TO wallet_app;
+
+GRANT SELECT ON TABLE rules.draft TO wallet_app;
+
+GRANT SELECT ON TABLE rules.ruleset TO wallet_app;
+
+GRANT SELECT ON TABLE rules.segment TO wallet_app;
+
+GRANT SELECT ON TABLE rules.segment_member TO wallet_app;
+
+GRANT SELECT ON TABLE rules.state TO wallet_app;

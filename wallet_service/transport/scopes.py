@@ -26,6 +26,12 @@ class Scope(StrEnum):
     ADMIN_READ = "admin.read"
     ADMIN_WRITE = "admin.write"
     ADMIN_CLOCK = "admin.clock"
+    EARNING_RECORD = "earning.record"
+    EARNING_READ = "earning.read"
+    EARNING_SIMULATE = "earning.simulate"
+    RULES_READ = "rules.read"
+    RULES_WRITE = "rules.write"
+    RULES_PUBLISH = "rules.publish"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,5 +83,24 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.AdminService/GetProgram": _reads(Scope.ADMIN_READ),
         "/wallet.v1.AdminService/ListPrograms": _reads(Scope.ADMIN_READ),
         "/wallet.v1.AdminService/AdvanceClock": _writes(Scope.ADMIN_CLOCK),
+        "/wallet.v1.EarningService/RecordEvent": _writes(Scope.EARNING_RECORD),
+        "/wallet.v1.EarningService/RecordEvents": _writes(Scope.EARNING_RECORD),
+        "/wallet.v1.EarningService/GetEvent": _reads(Scope.EARNING_READ, customers=True),
+        "/wallet.v1.EarningService/ListEvents": _reads(Scope.EARNING_READ, customers=True),
+        "/wallet.v1.EarningService/ExplainEvent": _reads(Scope.EARNING_READ, customers=True),
+        "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
+        "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
+        "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.AdminService/PutRulesetDraft": _writes(Scope.RULES_WRITE),
+        "/wallet.v1.AdminService/ValidateRuleset": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/DiffRulesets": _reads(Scope.RULES_READ),
+        # Writing rules and putting them in force may be two people's work.
+        "/wallet.v1.AdminService/PublishRuleset": _writes(Scope.RULES_PUBLISH),
+        "/wallet.v1.AdminService/ListRulesets": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/GetRuleset": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/PutCampaign": _writes(Scope.RULES_PUBLISH),
+        "/wallet.v1.AdminService/ListCampaigns": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/PutSegment": _writes(Scope.RULES_WRITE),
+        "/wallet.v1.AdminService/ListSegments": _reads(Scope.RULES_READ),
     }
 )

@@ -100,6 +100,7 @@ def test_every_asynchronous_call_has_one_that_waits():
         (blocking.Checkout, blocking.BlockingCheckout),
         (blocking.Wallets, blocking.BlockingWallets),
         (blocking.Admin, blocking.BlockingAdmin),
+        (blocking.Rules, blocking.BlockingRules),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

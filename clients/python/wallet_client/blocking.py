@@ -22,6 +22,7 @@ from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
 from wallet_client.retry import Retries
+from wallet_client.rules import Rules
 from wallet_client.wallets import Wallets
 
 P = ParamSpec("P")
@@ -256,6 +257,25 @@ class BlockingAdmin:
     advance_clock = _waits(Admin.advance_clock)
 
 
+class BlockingRules:
+    """As `Rules`, waiting."""
+
+    def __init__(self, loop: _Loop, face: Rules) -> None:
+        self._loop = loop
+        self._face = face
+
+    put_draft = _waits(Rules.put_draft)
+    validate = _waits(Rules.validate)
+    diff = _waits(Rules.diff)
+    publish = _waits(Rules.publish)
+    get = _waits(Rules.get)
+    history = _yields(Rules.history)
+    put_campaign = _waits(Rules.put_campaign)
+    campaigns = _yields(Rules.campaigns)
+    put_segment = _waits(Rules.put_segment)
+    segments = _yields(Rules.segments)
+
+
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -293,6 +313,7 @@ class WalletClient:
         self.checkout = BlockingCheckout(self._loop, self._client.checkout)
         self.wallet = BlockingWallets(self._loop, self._client.wallet)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
+        self.rules = BlockingRules(self._loop, self._client.rules)
 
     @contextmanager
     def reservation(

@@ -18,6 +18,7 @@ from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, new_id
 from wallet_client.lines import Lines, Tls, TokenSource
 from wallet_client.retry import Retries
+from wallet_client.rules import Rules
 from wallet_client.wallets import Wallets
 
 GIVE_BACK_SECONDS: Final = 5.0
@@ -26,7 +27,7 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services.
+    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -53,6 +54,7 @@ class AsyncWalletClient:
         self.checkout = Checkout(self._calls)
         self.wallet = Wallets(self._calls)
         self.admin = Admin(self._calls)
+        self.rules = Rules(self._calls)
 
     @asynccontextmanager
     async def reservation(

@@ -206,6 +206,14 @@ class CreditNotFound(NotFound, reason="CREDIT_NOT_FOUND"):
     """The wallet has no such credit."""
 
 
+class EventNotFound(NotFound, reason="EVENT_NOT_FOUND"):
+    """This wallet has no such event."""
+
+
+class RulesetNotFound(NotFound, reason="RULESET_NOT_FOUND"):
+    """The program has no such draft or version of its rules."""
+
+
 class IdReused(Refused, reason="ID_REUSED"):
     """The id was used before with other content; nothing changed."""
 
@@ -346,6 +354,10 @@ class AboveCommitted(BoundReached, reason="ABOVE_COMMITTED"):
     """More is given back than was spent."""
 
 
+class ReturnAbovePurchase(BoundReached, reason="RETURN_ABOVE_PURCHASE"):
+    """More comes back than was bought."""
+
+
 class ProgramRefused(Refused):
     """The program does not allow the change."""
 
@@ -362,8 +374,20 @@ class ClockBackwards(ProgramRefused, reason="CLOCK_BACKWARDS"):
     """A program's clock never runs backwards."""
 
 
+class RulesetInvalid(ProgramRefused, reason="RULESET_INVALID"):
+    """The rules cannot be published as they are."""
+
+
 class WatchTooSlow(NotNow, reason="WATCH_TOO_SLOW"):
     """The watcher reads too slowly."""
+
+
+class EventInFuture(Refused, reason="EVENT_IN_FUTURE"):
+    """The event lies further ahead than clocks differ."""
+
+
+class EventTooOld(Refused, reason="EVENT_TOO_OLD"):
+    """The event is older than the program takes in."""
 
 
 class VersionUnknown(Refused, reason="VERSION_UNKNOWN"):

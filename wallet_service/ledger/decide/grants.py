@@ -121,9 +121,9 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
     pending = min(command.amount - frozen, credit.pending)
     available = command.amount - frozen - pending
     if available and draft.available - available < draft.terms.floor_minor:
-        return Refusal(
-            reason=Reason.BELOW_FLOOR, field="amount_minor", facts={"available_minor": str(draft.available)}
-        )
+        there = max(0, draft.available - draft.terms.floor_minor)
+        facts = {"available_minor": str(draft.available), "possible_minor": str(frozen + pending + there)}
+        return Refusal(reason=Reason.BELOW_FLOOR, field="amount_minor", facts=facts)
     detail = detail_of(command.actor, command.reason)
     sources = (
         (Account.FROZEN, frozen, lot.put(lot.one(credit.expires_at, waiting), set_aside)),

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from wallet.v1 import rules_pb2 as wallet_dot_v1_dot_rules__pb2
 from wallet.v1 import wallet_pb2 as wallet_dot_v1_dot_wallet__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wallet/v1/admin.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wallet/v1/wallet.proto\"\xed\x03\n\x07Program\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12 \n\x0c\x64isplay_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x30\n\x04mode\x18\x03 \x01(\x0e\x32\x16.wallet.v1.ProgramModeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12,\n\x05\x61sset\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{1,15}$\x12\x1b\n\x08\x65xponent\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x08(\x00\x12#\n\x08\x63urrency\x18\x06 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$\x12#\n\x0erate_numerator\x18\x07 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84= \x00\x12%\n\x10rate_denominator\x18\x08 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84= \x00\x12\x37\n\nredemption\x18\t \x01(\x0b\x32\x1b.wallet.v1.RedemptionPolicyB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x0b\x66loor_minor\x18\n \x01(\x03\x42\x12\xbaH\x0f\"\r\x18\x00(\x80\x80\xe6\xd9\x95\xd0\x9c\xfe\xff\x01\x12\x0f\n\x07version\x18\x0b \x01(\x03\x12,\n\x08\x63lock_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x03\n\x10RedemptionPolicy\x12\'\n\x16minimum_purchase_minor\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12)\n\x18minimum_redemption_minor\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12)\n\x18maximum_redemption_minor\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12$\n\x10maximum_share_bp\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N \x00\x12!\n\nstep_minor\x18\x05 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03 \x00\x12&\n\x11quote_ttl_seconds\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05 \x00\x12-\n\x17reservation_ttl_seconds\x18\x07 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x9a\x9e\x01 \x00\x12\x31\n\x1breservation_ttl_seconds_max\x18\x08 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x9a\x9e\x01 \x00\x12)\n\x14\x63ommit_grace_seconds\x18\t \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05(\x00\x12)\n\x15open_reservations_max\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x10(\x00\"\xb8\x01\n\x11PutProgramRequest\x12+\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.ProgramB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x02 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\x12&\n\x10\x65xpected_version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"9\n\x12PutProgramResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program\"F\n\x11GetProgramRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\"9\n\x12GetProgramResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program\"R\n\x13ListProgramsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x14ListProgramsResponse\x12$\n\x08programs\x18\x01 \x03(\x0b\x32\x12.wallet.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb3\x01\n\x13\x41\x64vanceClockRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x03 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\";\n\x14\x41\x64vanceClockResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program*\\\n\x0bProgramMode\x12\x1c\n\x18PROGRAM_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11PROGRAM_MODE_LIVE\x10\x01\x12\x18\n\x14PROGRAM_MODE_SANDBOX\x10\x02\x32\xc6\x02\n\x0c\x41\x64minService\x12I\n\nPutProgram\x12\x1c.wallet.v1.PutProgramRequest\x1a\x1d.wallet.v1.PutProgramResponse\x12I\n\nGetProgram\x12\x1c.wallet.v1.GetProgramRequest\x1a\x1d.wallet.v1.GetProgramResponse\x12O\n\x0cListPrograms\x12\x1e.wallet.v1.ListProgramsRequest\x1a\x1f.wallet.v1.ListProgramsResponse\x12O\n\x0c\x41\x64vanceClock\x12\x1e.wallet.v1.AdvanceClockRequest\x1a\x1f.wallet.v1.AdvanceClockResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wallet/v1/admin.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wallet/v1/rules.proto\x1a\x16wallet/v1/wallet.proto\"\xed\x03\n\x07Program\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12 \n\x0c\x64isplay_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x30\n\x04mode\x18\x03 \x01(\x0e\x32\x16.wallet.v1.ProgramModeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12,\n\x05\x61sset\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{1,15}$\x12\x1b\n\x08\x65xponent\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x08(\x00\x12#\n\x08\x63urrency\x18\x06 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{3}$\x12#\n\x0erate_numerator\x18\x07 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84= \x00\x12%\n\x10rate_denominator\x18\x08 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84= \x00\x12\x37\n\nredemption\x18\t \x01(\x0b\x32\x1b.wallet.v1.RedemptionPolicyB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x0b\x66loor_minor\x18\n \x01(\x03\x42\x12\xbaH\x0f\"\r\x18\x00(\x80\x80\xe6\xd9\x95\xd0\x9c\xfe\xff\x01\x12\x0f\n\x07version\x18\x0b \x01(\x03\x12,\n\x08\x63lock_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x03\n\x10RedemptionPolicy\x12\'\n\x16minimum_purchase_minor\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12)\n\x18minimum_redemption_minor\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12)\n\x18maximum_redemption_minor\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12$\n\x10maximum_share_bp\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N \x00\x12!\n\nstep_minor\x18\x05 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03 \x00\x12&\n\x11quote_ttl_seconds\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05 \x00\x12-\n\x17reservation_ttl_seconds\x18\x07 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x9a\x9e\x01 \x00\x12\x31\n\x1breservation_ttl_seconds_max\x18\x08 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x9a\x9e\x01 \x00\x12)\n\x14\x63ommit_grace_seconds\x18\t \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05(\x00\x12)\n\x15open_reservations_max\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x10(\x00\"\xb8\x01\n\x11PutProgramRequest\x12+\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.ProgramB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x02 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\x12&\n\x10\x65xpected_version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"9\n\x12PutProgramResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program\"F\n\x11GetProgramRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\"9\n\x12GetProgramResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program\"R\n\x13ListProgramsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x14ListProgramsResponse\x12$\n\x08programs\x18\x01 \x03(\x0b\x32\x12.wallet.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb3\x01\n\x13\x41\x64vanceClockRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x03 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\";\n\x14\x41\x64vanceClockResponse\x12#\n\x07program\x18\x01 \x01(\x0b\x32\x12.wallet.v1.Program*\\\n\x0bProgramMode\x12\x1c\n\x18PROGRAM_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11PROGRAM_MODE_LIVE\x10\x01\x12\x18\n\x14PROGRAM_MODE_SANDBOX\x10\x02\x32\xfc\x08\n\x0c\x41\x64minService\x12I\n\nPutProgram\x12\x1c.wallet.v1.PutProgramRequest\x1a\x1d.wallet.v1.PutProgramResponse\x12I\n\nGetProgram\x12\x1c.wallet.v1.GetProgramRequest\x1a\x1d.wallet.v1.GetProgramResponse\x12O\n\x0cListPrograms\x12\x1e.wallet.v1.ListProgramsRequest\x1a\x1f.wallet.v1.ListProgramsResponse\x12O\n\x0c\x41\x64vanceClock\x12\x1e.wallet.v1.AdvanceClockRequest\x1a\x1f.wallet.v1.AdvanceClockResponse\x12X\n\x0fPutRulesetDraft\x12!.wallet.v1.PutRulesetDraftRequest\x1a\".wallet.v1.PutRulesetDraftResponse\x12X\n\x0fValidateRuleset\x12!.wallet.v1.ValidateRulesetRequest\x1a\".wallet.v1.ValidateRulesetResponse\x12O\n\x0c\x44iffRulesets\x12\x1e.wallet.v1.DiffRulesetsRequest\x1a\x1f.wallet.v1.DiffRulesetsResponse\x12U\n\x0ePublishRuleset\x12 .wallet.v1.PublishRulesetRequest\x1a!.wallet.v1.PublishRulesetResponse\x12O\n\x0cListRulesets\x12\x1e.wallet.v1.ListRulesetsRequest\x1a\x1f.wallet.v1.ListRulesetsResponse\x12I\n\nGetRuleset\x12\x1c.wallet.v1.GetRulesetRequest\x1a\x1d.wallet.v1.GetRulesetResponse\x12L\n\x0bPutCampaign\x12\x1d.wallet.v1.PutCampaignRequest\x1a\x1e.wallet.v1.PutCampaignResponse\x12R\n\rListCampaigns\x12\x1f.wallet.v1.ListCampaignsRequest\x1a .wallet.v1.ListCampaignsResponse\x12I\n\nPutSegment\x12\x1c.wallet.v1.PutSegmentRequest\x1a\x1d.wallet.v1.PutSegmentResponse\x12O\n\x0cListSegments\x12\x1e.wallet.v1.ListSegmentsRequest\x1a\x1f.wallet.v1.ListSegmentsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -92,28 +93,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADVANCECLOCKREQUEST'].fields_by_name['to']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ADVANCECLOCKREQUEST'].fields_by_name['accountability']._loaded_options = None
   _globals['_ADVANCECLOCKREQUEST'].fields_by_name['accountability']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_PROGRAMMODE']._serialized_start=1854
-  _globals['_PROGRAMMODE']._serialized_end=1946
-  _globals['_PROGRAM']._serialized_start=123
-  _globals['_PROGRAM']._serialized_end=616
-  _globals['_REDEMPTIONPOLICY']._serialized_start=619
-  _globals['_REDEMPTIONPOLICY']._serialized_end=1061
-  _globals['_PUTPROGRAMREQUEST']._serialized_start=1064
-  _globals['_PUTPROGRAMREQUEST']._serialized_end=1248
-  _globals['_PUTPROGRAMRESPONSE']._serialized_start=1250
-  _globals['_PUTPROGRAMRESPONSE']._serialized_end=1307
-  _globals['_GETPROGRAMREQUEST']._serialized_start=1309
-  _globals['_GETPROGRAMREQUEST']._serialized_end=1379
-  _globals['_GETPROGRAMRESPONSE']._serialized_start=1381
-  _globals['_GETPROGRAMRESPONSE']._serialized_end=1438
-  _globals['_LISTPROGRAMSREQUEST']._serialized_start=1440
-  _globals['_LISTPROGRAMSREQUEST']._serialized_end=1522
-  _globals['_LISTPROGRAMSRESPONSE']._serialized_start=1524
-  _globals['_LISTPROGRAMSRESPONSE']._serialized_end=1609
-  _globals['_ADVANCECLOCKREQUEST']._serialized_start=1612
-  _globals['_ADVANCECLOCKREQUEST']._serialized_end=1791
-  _globals['_ADVANCECLOCKRESPONSE']._serialized_start=1793
-  _globals['_ADVANCECLOCKRESPONSE']._serialized_end=1852
-  _globals['_ADMINSERVICE']._serialized_start=1949
-  _globals['_ADMINSERVICE']._serialized_end=2275
+  _globals['_PROGRAMMODE']._serialized_start=1877
+  _globals['_PROGRAMMODE']._serialized_end=1969
+  _globals['_PROGRAM']._serialized_start=146
+  _globals['_PROGRAM']._serialized_end=639
+  _globals['_REDEMPTIONPOLICY']._serialized_start=642
+  _globals['_REDEMPTIONPOLICY']._serialized_end=1084
+  _globals['_PUTPROGRAMREQUEST']._serialized_start=1087
+  _globals['_PUTPROGRAMREQUEST']._serialized_end=1271
+  _globals['_PUTPROGRAMRESPONSE']._serialized_start=1273
+  _globals['_PUTPROGRAMRESPONSE']._serialized_end=1330
+  _globals['_GETPROGRAMREQUEST']._serialized_start=1332
+  _globals['_GETPROGRAMREQUEST']._serialized_end=1402
+  _globals['_GETPROGRAMRESPONSE']._serialized_start=1404
+  _globals['_GETPROGRAMRESPONSE']._serialized_end=1461
+  _globals['_LISTPROGRAMSREQUEST']._serialized_start=1463
+  _globals['_LISTPROGRAMSREQUEST']._serialized_end=1545
+  _globals['_LISTPROGRAMSRESPONSE']._serialized_start=1547
+  _globals['_LISTPROGRAMSRESPONSE']._serialized_end=1632
+  _globals['_ADVANCECLOCKREQUEST']._serialized_start=1635
+  _globals['_ADVANCECLOCKREQUEST']._serialized_end=1814
+  _globals['_ADVANCECLOCKRESPONSE']._serialized_start=1816
+  _globals['_ADVANCECLOCKRESPONSE']._serialized_end=1875
+  _globals['_ADMINSERVICE']._serialized_start=1972
+  _globals['_ADMINSERVICE']._serialized_end=3120
 # @@protoc_insertion_point(module_scope)

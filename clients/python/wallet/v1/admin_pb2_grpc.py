@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from wallet.v1 import admin_pb2 as wallet_dot_v1_dot_admin__pb2
+from wallet.v1 import rules_pb2 as wallet_dot_v1_dot_rules__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -54,6 +55,56 @@ class AdminServiceStub:
                 request_serializer=wallet_dot_v1_dot_admin__pb2.AdvanceClockRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_admin__pb2.AdvanceClockResponse.FromString,
                 _registered_method=True)
+        self.PutRulesetDraft = channel.unary_unary(
+                '/wallet.v1.AdminService/PutRulesetDraft',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PutRulesetDraftRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PutRulesetDraftResponse.FromString,
+                _registered_method=True)
+        self.ValidateRuleset = channel.unary_unary(
+                '/wallet.v1.AdminService/ValidateRuleset',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.ValidateRulesetRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.ValidateRulesetResponse.FromString,
+                _registered_method=True)
+        self.DiffRulesets = channel.unary_unary(
+                '/wallet.v1.AdminService/DiffRulesets',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.DiffRulesetsRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.DiffRulesetsResponse.FromString,
+                _registered_method=True)
+        self.PublishRuleset = channel.unary_unary(
+                '/wallet.v1.AdminService/PublishRuleset',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PublishRulesetRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PublishRulesetResponse.FromString,
+                _registered_method=True)
+        self.ListRulesets = channel.unary_unary(
+                '/wallet.v1.AdminService/ListRulesets',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.ListRulesetsRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.ListRulesetsResponse.FromString,
+                _registered_method=True)
+        self.GetRuleset = channel.unary_unary(
+                '/wallet.v1.AdminService/GetRuleset',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.GetRulesetRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.GetRulesetResponse.FromString,
+                _registered_method=True)
+        self.PutCampaign = channel.unary_unary(
+                '/wallet.v1.AdminService/PutCampaign',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PutCampaignRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PutCampaignResponse.FromString,
+                _registered_method=True)
+        self.ListCampaigns = channel.unary_unary(
+                '/wallet.v1.AdminService/ListCampaigns',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.ListCampaignsRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.ListCampaignsResponse.FromString,
+                _registered_method=True)
+        self.PutSegment = channel.unary_unary(
+                '/wallet.v1.AdminService/PutSegment',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PutSegmentRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PutSegmentResponse.FromString,
+                _registered_method=True)
+        self.ListSegments = channel.unary_unary(
+                '/wallet.v1.AdminService/ListSegments',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -85,6 +136,68 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutRulesetDraft(self, request, context):
+        """Keeps a draft of the rules, whatever it says; answers all that is wrong with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateRuleset(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffRulesets(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PublishRuleset(self, request, context):
+        """Makes a draft the next version; publishing an older version brings it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRulesets(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRuleset(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutCampaign(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCampaigns(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutSegment(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSegments(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -107,6 +220,56 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.AdvanceClock,
                     request_deserializer=wallet_dot_v1_dot_admin__pb2.AdvanceClockRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_admin__pb2.AdvanceClockResponse.SerializeToString,
+            ),
+            'PutRulesetDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutRulesetDraft,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PutRulesetDraftRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PutRulesetDraftResponse.SerializeToString,
+            ),
+            'ValidateRuleset': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateRuleset,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.ValidateRulesetRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.ValidateRulesetResponse.SerializeToString,
+            ),
+            'DiffRulesets': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRulesets,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.DiffRulesetsRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.DiffRulesetsResponse.SerializeToString,
+            ),
+            'PublishRuleset': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishRuleset,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PublishRulesetRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PublishRulesetResponse.SerializeToString,
+            ),
+            'ListRulesets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRulesets,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.ListRulesetsRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.ListRulesetsResponse.SerializeToString,
+            ),
+            'GetRuleset': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRuleset,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.GetRulesetRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.GetRulesetResponse.SerializeToString,
+            ),
+            'PutCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutCampaign,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PutCampaignRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PutCampaignResponse.SerializeToString,
+            ),
+            'ListCampaigns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCampaigns,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.ListCampaignsRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.ListCampaignsResponse.SerializeToString,
+            ),
+            'PutSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutSegment,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PutSegmentRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PutSegmentResponse.SerializeToString,
+            ),
+            'ListSegments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSegments,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -217,6 +380,276 @@ class AdminService:
             '/wallet.v1.AdminService/AdvanceClock',
             wallet_dot_v1_dot_admin__pb2.AdvanceClockRequest.SerializeToString,
             wallet_dot_v1_dot_admin__pb2.AdvanceClockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutRulesetDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutRulesetDraft',
+            wallet_dot_v1_dot_rules__pb2.PutRulesetDraftRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PutRulesetDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateRuleset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ValidateRuleset',
+            wallet_dot_v1_dot_rules__pb2.ValidateRulesetRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.ValidateRulesetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRulesets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/DiffRulesets',
+            wallet_dot_v1_dot_rules__pb2.DiffRulesetsRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.DiffRulesetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishRuleset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PublishRuleset',
+            wallet_dot_v1_dot_rules__pb2.PublishRulesetRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PublishRulesetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRulesets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ListRulesets',
+            wallet_dot_v1_dot_rules__pb2.ListRulesetsRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.ListRulesetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRuleset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetRuleset',
+            wallet_dot_v1_dot_rules__pb2.GetRulesetRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.GetRulesetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutCampaign',
+            wallet_dot_v1_dot_rules__pb2.PutCampaignRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PutCampaignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCampaigns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ListCampaigns',
+            wallet_dot_v1_dot_rules__pb2.ListCampaignsRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.ListCampaignsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutSegment',
+            wallet_dot_v1_dot_rules__pb2.PutSegmentRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PutSegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSegments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ListSegments',
+            wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

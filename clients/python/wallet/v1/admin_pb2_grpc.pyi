@@ -6,6 +6,7 @@ Programs and their policies."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from wallet.v1 import admin_pb2 as _admin_pb2
+from wallet.v1 import rules_pb2 as _rules_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -37,6 +38,18 @@ class AdminServiceStub:
     ListPrograms: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListProgramsRequest, _admin_pb2.ListProgramsResponse]
     AdvanceClock: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AdvanceClockRequest, _admin_pb2.AdvanceClockResponse]
     """Sets the clock of a sandbox program; never backwards."""
+    PutRulesetDraft: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutRulesetDraftRequest, _rules_pb2.PutRulesetDraftResponse]
+    """Keeps a draft of the rules, whatever it says; answers all that is wrong with it."""
+    ValidateRuleset: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ValidateRulesetRequest, _rules_pb2.ValidateRulesetResponse]
+    DiffRulesets: _grpc.UnaryUnaryMultiCallable[_rules_pb2.DiffRulesetsRequest, _rules_pb2.DiffRulesetsResponse]
+    PublishRuleset: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PublishRulesetRequest, _rules_pb2.PublishRulesetResponse]
+    """Makes a draft the next version; publishing an older version brings it back."""
+    ListRulesets: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListRulesetsRequest, _rules_pb2.ListRulesetsResponse]
+    GetRuleset: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetRulesetRequest, _rules_pb2.GetRulesetResponse]
+    PutCampaign: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutCampaignRequest, _rules_pb2.PutCampaignResponse]
+    ListCampaigns: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]
+    PutSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]
+    ListSegments: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -47,6 +60,18 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListPrograms: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListProgramsRequest, _admin_pb2.ListProgramsResponse]  # type: ignore[assignment]
     AdvanceClock: _aio.UnaryUnaryMultiCallable[_admin_pb2.AdvanceClockRequest, _admin_pb2.AdvanceClockResponse]  # type: ignore[assignment]
     """Sets the clock of a sandbox program; never backwards."""
+    PutRulesetDraft: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutRulesetDraftRequest, _rules_pb2.PutRulesetDraftResponse]  # type: ignore[assignment]
+    """Keeps a draft of the rules, whatever it says; answers all that is wrong with it."""
+    ValidateRuleset: _aio.UnaryUnaryMultiCallable[_rules_pb2.ValidateRulesetRequest, _rules_pb2.ValidateRulesetResponse]  # type: ignore[assignment]
+    DiffRulesets: _aio.UnaryUnaryMultiCallable[_rules_pb2.DiffRulesetsRequest, _rules_pb2.DiffRulesetsResponse]  # type: ignore[assignment]
+    PublishRuleset: _aio.UnaryUnaryMultiCallable[_rules_pb2.PublishRulesetRequest, _rules_pb2.PublishRulesetResponse]  # type: ignore[assignment]
+    """Makes a draft the next version; publishing an older version brings it back."""
+    ListRulesets: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListRulesetsRequest, _rules_pb2.ListRulesetsResponse]  # type: ignore[assignment]
+    GetRuleset: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetRulesetRequest, _rules_pb2.GetRulesetResponse]  # type: ignore[assignment]
+    PutCampaign: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutCampaignRequest, _rules_pb2.PutCampaignResponse]  # type: ignore[assignment]
+    ListCampaigns: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]  # type: ignore[assignment]
+    PutSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]  # type: ignore[assignment]
+    ListSegments: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]  # type: ignore[assignment]
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -78,5 +103,77 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.AdvanceClockResponse, _abc.Awaitable[_admin_pb2.AdvanceClockResponse]]:
         """Sets the clock of a sandbox program; never backwards."""
+
+    @_abc_1.abstractmethod
+    def PutRulesetDraft(
+        self,
+        request: _rules_pb2.PutRulesetDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PutRulesetDraftResponse, _abc.Awaitable[_rules_pb2.PutRulesetDraftResponse]]:
+        """Keeps a draft of the rules, whatever it says; answers all that is wrong with it."""
+
+    @_abc_1.abstractmethod
+    def ValidateRuleset(
+        self,
+        request: _rules_pb2.ValidateRulesetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ValidateRulesetResponse, _abc.Awaitable[_rules_pb2.ValidateRulesetResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DiffRulesets(
+        self,
+        request: _rules_pb2.DiffRulesetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.DiffRulesetsResponse, _abc.Awaitable[_rules_pb2.DiffRulesetsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PublishRuleset(
+        self,
+        request: _rules_pb2.PublishRulesetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PublishRulesetResponse, _abc.Awaitable[_rules_pb2.PublishRulesetResponse]]:
+        """Makes a draft the next version; publishing an older version brings it back."""
+
+    @_abc_1.abstractmethod
+    def ListRulesets(
+        self,
+        request: _rules_pb2.ListRulesetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ListRulesetsResponse, _abc.Awaitable[_rules_pb2.ListRulesetsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetRuleset(
+        self,
+        request: _rules_pb2.GetRulesetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.GetRulesetResponse, _abc.Awaitable[_rules_pb2.GetRulesetResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PutCampaign(
+        self,
+        request: _rules_pb2.PutCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PutCampaignResponse, _abc.Awaitable[_rules_pb2.PutCampaignResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListCampaigns(
+        self,
+        request: _rules_pb2.ListCampaignsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ListCampaignsResponse, _abc.Awaitable[_rules_pb2.ListCampaignsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PutSegment(
+        self,
+        request: _rules_pb2.PutSegmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PutSegmentResponse, _abc.Awaitable[_rules_pb2.PutSegmentResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListSegments(
+        self,
+        request: _rules_pb2.ListSegmentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ListSegmentsResponse, _abc.Awaitable[_rules_pb2.ListSegmentsResponse]]: ...
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -42,6 +42,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_RESERVATION_NOT_FOUND: _Reason.ValueType  # 22
     REASON_CREDIT_NOT_FOUND: _Reason.ValueType  # 23
     REASON_VERSION_UNKNOWN: _Reason.ValueType  # 24
+    REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 25
+    REASON_RULESET_NOT_FOUND: _Reason.ValueType  # 26
     REASON_ID_REUSED: _Reason.ValueType  # 30
     """One id, one content, one outcome for ever."""
     REASON_QUOTE_INVALID: _Reason.ValueType  # 40
@@ -55,6 +57,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_ABOVE_MAXIMUM_REDEMPTION: _Reason.ValueType  # 47
     REASON_ABOVE_MAXIMUM_SHARE: _Reason.ValueType  # 48
     REASON_NOT_A_STEP: _Reason.ValueType  # 49
+    REASON_EVENT_IN_FUTURE: _Reason.ValueType  # 50
+    """When an event happened."""
+    REASON_EVENT_TOO_OLD: _Reason.ValueType  # 51
     REASON_WALLET_CLOSED: _Reason.ValueType  # 60
     """The state of the wallet."""
     REASON_WALLET_FROZEN: _Reason.ValueType  # 61
@@ -69,6 +74,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_CREDIT_NOT_PENDING: _Reason.ValueType  # 76
     REASON_ABOVE_CREDIT: _Reason.ValueType  # 77
     REASON_ABOVE_COMMITTED: _Reason.ValueType  # 78
+    REASON_RETURN_ABOVE_PURCHASE: _Reason.ValueType  # 79
     REASON_TOO_MANY_RESERVATIONS: _Reason.ValueType  # 80
     """Bounds and balances."""
     REASON_TOO_MANY_LOTS: _Reason.ValueType  # 81
@@ -81,6 +87,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Administration."""
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
     REASON_CLOCK_BACKWARDS: _Reason.ValueType  # 102
+    REASON_RULESET_INVALID: _Reason.ValueType  # 103
     REASON_WATCH_TOO_SLOW: _Reason.ValueType  # 110
     """Streams."""
     REASON_DATABASE_UNAVAILABLE: _Reason.ValueType  # 120
@@ -110,6 +117,8 @@ REASON_WALLET_NOT_FOUND: Reason.ValueType  # 21
 REASON_RESERVATION_NOT_FOUND: Reason.ValueType  # 22
 REASON_CREDIT_NOT_FOUND: Reason.ValueType  # 23
 REASON_VERSION_UNKNOWN: Reason.ValueType  # 24
+REASON_EVENT_NOT_FOUND: Reason.ValueType  # 25
+REASON_RULESET_NOT_FOUND: Reason.ValueType  # 26
 REASON_ID_REUSED: Reason.ValueType  # 30
 """One id, one content, one outcome for ever."""
 REASON_QUOTE_INVALID: Reason.ValueType  # 40
@@ -123,6 +132,9 @@ REASON_BELOW_MINIMUM_REDEMPTION: Reason.ValueType  # 46
 REASON_ABOVE_MAXIMUM_REDEMPTION: Reason.ValueType  # 47
 REASON_ABOVE_MAXIMUM_SHARE: Reason.ValueType  # 48
 REASON_NOT_A_STEP: Reason.ValueType  # 49
+REASON_EVENT_IN_FUTURE: Reason.ValueType  # 50
+"""When an event happened."""
+REASON_EVENT_TOO_OLD: Reason.ValueType  # 51
 REASON_WALLET_CLOSED: Reason.ValueType  # 60
 """The state of the wallet."""
 REASON_WALLET_FROZEN: Reason.ValueType  # 61
@@ -137,6 +149,7 @@ REASON_TOO_MANY_COMMITS: Reason.ValueType  # 75
 REASON_CREDIT_NOT_PENDING: Reason.ValueType  # 76
 REASON_ABOVE_CREDIT: Reason.ValueType  # 77
 REASON_ABOVE_COMMITTED: Reason.ValueType  # 78
+REASON_RETURN_ABOVE_PURCHASE: Reason.ValueType  # 79
 REASON_TOO_MANY_RESERVATIONS: Reason.ValueType  # 80
 """Bounds and balances."""
 REASON_TOO_MANY_LOTS: Reason.ValueType  # 81
@@ -149,6 +162,7 @@ REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 """Administration."""
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101
 REASON_CLOCK_BACKWARDS: Reason.ValueType  # 102
+REASON_RULESET_INVALID: Reason.ValueType  # 103
 REASON_WATCH_TOO_SLOW: Reason.ValueType  # 110
 """Streams."""
 REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 120

@@ -1,0 +1,224 @@
+"""Rules on a real database: drafts, versions, rollback, and how soon another process knows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from wallet_service.kernel.clock import Instant, after
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import ProgramId
+from wallet_service.ledger import store as ledger_store
+from wallet_service.ledger.program import Program, RedemptionPolicy
+from wallet_service.ledger.programs import Programs
+from wallet_service.rules.live import Rulesets
+from wallet_service.rules.model import Basket, Customer, Headroom, Line
+from wallet_service.rules.policy import price
+from wallet_service.rules.publication import Accountable
+from wallet_service.rules.ruleset import Campaign
+from wallet_service.rules.service import Authoring
+from wallet_service.runtime.database import Database, DatabaseOptions
+
+DEMO = ProgramId("demo")
+BY = Accountable(actor="anna", reason="summer")
+BASKET = Basket(order_ref="o", lines=(Line(sku="a", net_minor=1_000, gross_minor=1_000),))
+JUNE = Campaign(
+    campaign_id="june", title="June", starts_at="2020-01-01T00:00", ends_at="2099-01-01T00:00", budget=5
+)
+
+
+def rules_of(basis_points: int, **fields: object) -> str:
+    rule = {"rule_id": "base", "title": "On everything", "give": {"basis_points": basis_points}, **fields}
+    return json.dumps({"time_zone": "Europe/Berlin", "rules": [rule]})
+
+
+@dataclass
+class Office:
+    """Two processes' view of one database."""
+
+    database: Database
+    rulesets: Rulesets
+    elsewhere: Rulesets
+    authoring: Authoring
+
+    def deadline(self) -> float:
+        return time.monotonic() + 10
+
+    async def publish(self, source: str | int, expected: int, effective_at: Instant | None = None):
+        return await self.authoring.publish(DEMO, source, expected, effective_at, BY, self.deadline())
+
+    async def draft(self, text: str, name: str = "next", expected: int | None = None):
+        return await self.authoring.put_draft(DEMO, name, text, expected, BY, self.deadline())
+
+
+@pytest.fixture
+async def office(database_url: str) -> AsyncIterator[Office]:
+    database = await Database.open(DatabaseOptions(url=database_url, pool_size=2), toy=True)
+    program = Program(
+        program_id=DEMO, display_name="Demo", sandbox=False, asset="EUR", exponent=2, currency="EUR",
+        rate_numerator=1, rate_denominator=1, redemption=RedemptionPolicy(),
+    )  # fmt: skip
+    assert await ledger_store.put_program(database, program, None, 0, "anna", "start", timeout_seconds=10)
+    rulesets = Rulesets(database)
+    yield Office(database, rulesets, Rulesets(database), Authoring(database, Programs(database), rulesets))
+    await database.close()
+
+
+def now() -> Instant:
+    return Instant(time.time_ns() // 1_000 + 1)
+
+
+def rate(rulesets: Rulesets, moment: Instant) -> int | None:
+    compiled = rulesets.at(DEMO, moment)
+    return None if compiled is None else price(BASKET, Customer(), moment, compiled, Headroom()).amount
+
+
+async def test_a_published_draft_is_in_force_at_once(office: Office):
+    checked = await office.draft(rules_of(100))
+    assert not checked.findings
+    assert rate(office.rulesets, now()) is None
+    published = await office.publish("next", 0)
+    assert (published.version, published.origin, published.actor) == (1, "draft:next", "anna")
+    assert rate(office.rulesets, now()) == 10
+    assert rate(office.rulesets, after(published.effective_at, -1)) is None
+
+
+async def test_a_change_is_known_to_every_process_within_five_seconds(office: Office):
+    await office.draft(rules_of(100))
+    loop = asyncio.create_task(office.elsewhere.run())
+    await office.publish("next", 0)
+    began = time.monotonic()
+    while rate(office.elsewhere, now()) != 10:
+        assert time.monotonic() - began < 5
+        await asyncio.sleep(0.05)
+    loop.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await loop
+
+
+async def test_publishing_an_older_version_brings_it_back(office: Office):
+    for version, basis_points in enumerate((100, 300)):
+        await office.draft(rules_of(basis_points))
+        await office.publish("next", version)
+    assert rate(office.rulesets, now()) == 30
+    back = await office.publish(1, 2)
+    assert (back.version, back.origin) == (3, "version:1")
+    assert rate(office.rulesets, now()) == 10
+    history = await office.authoring.publications(DEMO, 2**62, 10, office.deadline())
+    assert [each.version for each in history] == [3, 2, 1]
+
+
+async def test_a_version_waits_for_its_time_and_past_events_keep_theirs(office: Office):
+    await office.draft(rules_of(100))
+    first = await office.publish("next", 0)
+    await office.draft(rules_of(300))
+    later = after(first.effective_at, 3_600)
+    await office.publish("next", 1, later)
+    assert rate(office.rulesets, first.effective_at) == 10
+    assert rate(office.rulesets, after(later, -1)) == 10
+    assert rate(office.rulesets, later) == 30
+
+
+async def test_a_repeated_publication_answers_the_same_version(office: Office):
+    await office.draft(rules_of(100))
+    first = await office.publish("next", 0)
+    assert await office.publish("next", 0) == first
+    await office.draft(rules_of(200))
+    refused = await office.publish("next", 0)
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.VERSION_MISMATCH
+
+
+async def test_of_two_who_publish_at_once_one_wins(office: Office):
+    for name, basis_points in (("a", 100), ("b", 200)):
+        await office.draft(rules_of(basis_points), name)
+    outcomes = await asyncio.gather(*(office.publish(name, 0) for name in ("a", "b")))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert [refusal.reason for refusal in refused] == [Reason.VERSION_MISMATCH]
+
+
+async def test_a_draft_with_findings_is_kept_and_cannot_be_published(office: Office):
+    checked = await office.draft(rules_of(20_000))
+    assert [each.problem for each in checked.findings] == ["RATE_TOO_HIGH"]
+    refused = await office.publish("next", 0)
+    assert refused.reason is Reason.RULESET_INVALID
+    assert refused.facts["path"] == "rules[0].give.basis_points"
+    assert await office.authoring.publications(DEMO, 2**62, 10, office.deadline()) == []
+    assert (await office.publish("nobody", 0)).reason is Reason.RULESET_NOT_FOUND
+
+
+async def test_a_draft_that_changed_meanwhile_is_not_overwritten(office: Office):
+    first = await office.draft(rules_of(100), expected=0)
+    again = await office.draft(rules_of(100), expected=0)
+    assert (first.draft.revision, again.draft.revision) == (1, 1)
+    assert (await office.draft(rules_of(200), expected=0)).reason is Reason.VERSION_MISMATCH
+    assert (await office.draft(rules_of(200), expected=1)).draft.revision == 2
+
+
+async def test_a_campaign_gives_within_its_dates_and_a_change_of_it_is_live(office: Office):
+    await office.authoring.put_campaign(DEMO, JUNE, BY, office.deadline())
+    await office.draft(rules_of(100, campaign="june"))
+    await office.publish("next", 0)
+    assert rate(office.rulesets, now()) == 5
+    over = Campaign(
+        campaign_id="june", title="June", starts_at="2020-01-01T00:00", ends_at="2021-01-01T00:00", budget=5
+    )
+    stored = await office.authoring.put_campaign(DEMO, over, BY, office.deadline())
+    assert stored.revision == 2
+    assert rate(office.rulesets, now()) == 0
+
+
+async def test_the_difference_of_two_versions_is_told_rule_by_rule(office: Office):
+    await office.draft(rules_of(100))
+    await office.publish("next", 0)
+    await office.draft(rules_of(200, priority=1))
+    found = await office.authoring.compare(DEMO, 1, "next", office.deadline())
+    assert [(each.path, each.before, each.after) for each in found] == [
+        ("rules[base].give", '{"basis_points":100}', '{"basis_points":200}'), ("rules[base].priority", "0", "1"),
+    ]  # fmt: skip
+
+
+async def test_customers_are_added_to_segments_and_taken_out(office: Office):
+    deadline = office.deadline()
+    await office.authoring.put_segment(DEMO, "vip", "VIP", ["anna", "ben"], [], BY, deadline)
+    await office.authoring.put_segment(DEMO, "staff", "Staff", ["anna"], [], BY, deadline)
+    await office.authoring.put_segment(DEMO, "vip", "VIP", [], ["ben"], BY, deadline)
+    found = await office.rulesets.segments_of(DEMO, ["anna", "ben", "eve"], timeout_seconds=5)
+    assert found == {"anna": frozenset({"vip", "staff"})}
+    segments = await office.authoring.segments(DEMO, "", 10, deadline)
+    assert [(each.segment_id, each.members) for each in segments] == [("staff", 1), ("vip", 1)]
+
+
+async def test_nothing_is_written_for_a_program_that_does_not_exist(office: Office):
+    nobody, deadline = ProgramId("nobody"), office.deadline()
+    for refused in (
+        await office.authoring.put_draft(nobody, "a", "{}", None, BY, deadline),
+        await office.authoring.publish(nobody, "a", 0, None, BY, deadline),
+        await office.authoring.put_campaign(nobody, JUNE, BY, deadline),
+        await office.authoring.put_segment(nobody, "a", "", [], [], BY, deadline),
+    ):
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.PROGRAM_NOT_FOUND
+
+
+async def test_the_service_cannot_change_a_version_or_hide_who_made_it(office: Office, database_url: str):
+    await office.draft(rules_of(100))
+    await office.publish("next", 0)
+    connection = await asyncpg.connect(database_url, timeout=10)
+    changes = await connection.fetch("select kind, actor, reason from rules.change order by at")
+    assert [tuple(row) for row in changes] == [("draft", "anna", "summer"), ("ruleset", "anna", "summer")]
+    await connection.execute("set role wallet_app")
+    for statement in (
+        "update rules.ruleset set document = ''", "delete from rules.ruleset", "truncate rules.change",
+        "select rules.note_change('demo', 'draft', 'x', 1, '', '', '')",
+    ):  # fmt: skip
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    await connection.close(timeout=5)

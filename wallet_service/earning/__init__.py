@@ -1,0 +1,1 @@
+"""Earning: events in, judged, priced, credited, matured, and taken back when goods come back."""

@@ -1,0 +1,146 @@
+"""Acts as commands of the ledger, and what a refusal means for the event. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from msgspec.structs import replace
+
+from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState
+from wallet_service.earning.policy import act_id_of
+from wallet_service.kernel.clock import NEVER, Instant
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import CreditId, OperationId, ReservationId
+from wallet_service.ledger.commands import ClawBack, Command, Freeze, Grant, Mature, Restore, Unfreeze
+
+ACTOR: Final = "earning"
+TRANSIENT: Final = frozenset(
+    {
+        Reason.OVERLOADED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.DATABASE_UNAVAILABLE,
+        Reason.OUTCOME_UNKNOWN,
+        Reason.CONTENTION,
+    }
+)
+"""Says nothing about the event: the same act is given again later."""
+_NOT_SPENT: Final = frozenset(
+    {Reason.ABOVE_COMMITTED, Reason.RESERVATION_NOT_FOUND, Reason.RESERVATION_REFUSED, Reason.WALLET_CLOSED}
+)
+_NOT_THERE: Final = frozenset({Reason.BELOW_FLOOR, Reason.ABOVE_CREDIT, Reason.WALLET_CLOSED})
+
+
+def command_of(event: Event, act: Act) -> Command:
+    """Return the command of an act: the same each time, so that the ledger sees a repetition as one."""
+    wallet_id, operation_id = event.wallet_id, OperationId(act.act_id)
+    credit_id = CreditId(act.subject_id)
+    match act.kind:
+        case ActKind.GRANT:
+            return Grant(
+                wallet_id=wallet_id, credit_id=credit_id, amount=act.amount, pending=act.pending,
+                expires_at=act.expires_at, reference=event.content.order_ref, actor=ACTOR, reason=act.reason,
+            )  # fmt: skip
+        case ActKind.CLAW_BACK:
+            return ClawBack(
+                wallet_id=wallet_id, operation_id=operation_id, credit_id=credit_id, amount=act.amount, actor=ACTOR,
+                reason=act.reason,
+            )  # fmt: skip
+        case ActKind.RESTORE:
+            return Restore(
+                wallet_id=wallet_id, operation_id=operation_id, reservation_id=ReservationId(act.subject_id),
+                amount=act.amount, actor=ACTOR, reason=act.reason,
+            )  # fmt: skip
+        case ActKind.FREEZE:
+            return Freeze(
+                wallet_id=wallet_id,
+                operation_id=operation_id,
+                credit_id=credit_id,
+                actor=ACTOR,
+                reason=act.reason,
+            )
+        case ActKind.UNFREEZE:
+            return Unfreeze(
+                wallet_id=wallet_id,
+                operation_id=operation_id,
+                credit_id=credit_id,
+                actor=ACTOR,
+                reason=act.reason,
+            )
+        case _:
+            assert_never(act.kind)
+
+
+def mature_of(event: Event) -> Mature:
+    """Return the command that makes an event's credit available."""
+    return Mature(
+        wallet_id=event.wallet_id, credit_id=CreditId(event.event_id),
+        operation_id=OperationId(act_id_of(event.event_id, "mature")),
+    )  # fmt: skip
+
+
+def without(event: Event, act: Act, refusal: Refusal) -> Event | None:
+    """Return the event with an act made smaller to what is there, or left out; None if the refusal is a surprise.
+
+    The smaller act has an id of its own: the first one was refused, so nothing stands under its id, and a repetition
+    must not find the two mixed up.
+    """
+    possible = 0
+    result = event.result
+    if act.kind is ActKind.CLAW_BACK and refusal.reason in _NOT_THERE:
+        facts = refusal.facts
+        possible = min(act.amount, int(facts.get("possible_minor", facts.get("left_minor", "0"))))
+        result = replace(result, short=result.short + act.amount - possible)
+    elif act.kind is ActKind.RESTORE and refusal.reason in _NOT_SPENT:
+        possible = min(act.amount, int(refusal.facts.get("left_minor", "0")))
+        result = replace(result, not_restored=result.not_restored + act.amount - possible)
+    elif act.kind is ActKind.GRANT or refusal.reason not in {Reason.CREDIT_NOT_FOUND, Reason.WALLET_CLOSED}:
+        return None
+    smaller = replace(act, amount=possible, act_id=act_id_of(act.act_id, f"{act.amount}:{possible}"))
+    acts = tuple(
+        smaller if other is act else other for other in result.acts if other is not act or possible > 0
+    )
+    return replace(event, result=replace(result, acts=acts))
+
+
+def finished(event: Event) -> Event:
+    """Return an event whose acts are all done."""
+    if event.kind is EventKind.RETURN:
+        return replace(event, state=EventState.APPLIED, due_at=NEVER)
+    if event.clawed_back >= event.amount:
+        return replace(event, state=EventState.CLAWED_BACK, due_at=NEVER)
+    if event.result.matures_at >= NEVER:
+        return replace(event, state=EventState.MATURED, due_at=NEVER)
+    open_returns = bool(event.result.open_returns)
+    due_at = NEVER if open_returns else event.result.matures_at
+    return replace(event, state=EventState.CREDITED, due_at=due_at)
+
+
+def settled(bought: Event, event: Event) -> Event:
+    """Return the purchase of a return whose acts are all done: what was not there is owed, what was frozen goes on."""
+    short = event.result.short
+    bought = replace(bought, clawed_back=bought.clawed_back - short, debt=bought.debt + short)
+    if (
+        bought.state not in {EventState.CREDITED, EventState.MATURED, EventState.CLAWED_BACK}
+        or not bought.amount
+    ):
+        return bought
+    if bought.clawed_back >= bought.amount:
+        return replace(bought, state=EventState.CLAWED_BACK, due_at=NEVER)
+    # Only now, after the value is free again: maturing a frozen credit would find nothing pending.
+    if bought.state is EventState.CREDITED and not bought.result.open_returns:
+        return replace(bought, due_at=bought.result.matures_at)
+    return bought
+
+
+def failed(event: Event, reason: Reason, tries_max: int, retry_at: Instant) -> Event:
+    """Return an event that could not be finished: to be tried again later, or given up on."""
+    if reason is Reason.WALLET_CLOSED:
+        return replace(
+            event, state=EventState.REJECTED, due_at=NEVER, amount=0, clawed_back=0, debt=0,
+            result=replace(event.result, reasons=(reason.name,)),
+        )  # fmt: skip
+    tries = event.tries + 1
+    result = replace(event.result, reasons=(*event.result.reasons[-9:], reason.name))
+    if tries < tries_max:
+        return replace(event, tries=tries, due_at=retry_at, result=result)
+    return replace(event, tries=tries, state=EventState.DEAD, due_at=NEVER, result=result)

@@ -1,0 +1,320 @@
+"""One round of the worker: claim, gather, decide, record, act, mark.
+
+Each step may be the last one of a process that dies. What is claimed comes free when its lease runs out. What is
+recorded is CLEARED, with its acts written down, and the next worker goes on from there. Acts carry ids of their own,
+so giving one twice is giving it once. A worker whose lease was taken over writes nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
+
+from wallet_service.earning import store
+from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
+from wallet_service.earning.budgets import Budgets
+from wallet_service.earning.model import TRIES_MAX, Event, EventKind, EventState
+from wallet_service.earning.policies import Policies
+from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
+from wallet_service.fraud.model import Limits
+from wallet_service.kernel.clock import NEVER, Instant, after
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import ProgramId, WalletId
+from wallet_service.ledger.service import Ledger
+from wallet_service.rules.compiler import Compiled
+from wallet_service.rules.model import CapKey, Period
+from wallet_service.runtime.errors import LedgerRejected
+from wallet_service.runtime.session import Statements
+
+_log = logging.getLogger(__name__)
+LEASE_SECONDS: Final = 30
+EVENTS_PER_WALLET: Final = 50
+DECIDE_ATTEMPTS: Final = 20
+_SECONDS: Final = 5.0
+_LEDGER_SECONDS: Final = 10.0
+
+
+class RulesetSource(Protocol):
+    """Who knows which rules hold when, and who belongs to which segments."""
+
+    def at(self, program_id: ProgramId, moment: Instant) -> Compiled | None:
+        """Return the ruleset of a program that is in force at a moment; None if there is none."""
+
+    async def segments_of(
+        self, program_id: ProgramId, customer_refs: Sequence[str], *, timeout_seconds: float
+    ) -> Mapping[str, frozenset[str]]:
+        """Return the segments of each of these customers that is in one."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """What one round has in hand."""
+
+    lease: str
+    claims: list[store.Claim]
+    due: list[Event] = field(default_factory=list)
+    related: list[Event] = field(default_factory=list)
+    owing: list[Event] = field(default_factory=list)
+    pace: dict[WalletId, store.Pace] = field(default_factory=dict)
+    used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
+    segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
+    desks: dict[WalletId, Desk] = field(default_factory=dict)
+
+    @property
+    def wallets(self) -> list[WalletId]:
+        """The wallets that were claimed."""
+        return [claim.wallet_id for claim in self.claims]
+
+
+class Pipeline:
+    """Moves events on. One per worker: its rounds follow one another."""
+
+    def __init__(
+        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._rules = rules
+        self._policies = policies
+        self._limits = limits
+        self.budgets = Budgets(db)
+
+    async def run(self, limit: int) -> int:
+        """Run one round over at most so many wallets; returns how many were claimed."""
+        work = await self.claim(limit)
+        if work.claims:
+            await self.gather(work)
+            await self.decide_and_record(work)
+            await self.act(work)
+            await self.mark(work)
+        return len(work.claims)
+
+    async def claim(self, limit: int) -> Round:
+        """Lease wallets in which something is due."""
+        lease = str(uuid.uuid4())
+        claims = await store.claim(self._db, lease, LEASE_SECONDS, limit, timeout_seconds=_SECONDS)
+        return Round(lease=lease, claims=claims)
+
+    async def gather(self, work: Round) -> None:
+        """Read everything that the decisions need."""
+        work.due = await store.read_due(self._db, work.claims, EVENTS_PER_WALLET, timeout_seconds=_SECONDS)
+        orders = {(event.wallet_id, event.content.order_ref) for event in work.due if event.content.order_ref}
+        if orders:
+            work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
+        if not any(event.state is EventState.HELD for event in work.due):
+            return
+        work.owing = await store.read_indebted(self._db, work.wallets, timeout_seconds=_SECONDS)
+        window = self._limits.window_seconds
+        work.pace = await store.read_pace(self._db, work.claims, window, timeout_seconds=_SECONDS)
+        for program_id in {claim.program_id for claim in work.claims}:
+            named = {c.customer_ref: c.wallet_id for c in work.claims if c.program_id == program_id}
+            found = await self._rules.segments_of(program_id, list(named), timeout_seconds=_SECONDS)
+            work.segments |= {named[ref]: segments for ref, segments in found.items()}
+        work.used = await self._used(work)
+
+    async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
+        desks = self._desks(work)
+        keys: set[str] = set()
+        for event in work.due:
+            if event.state is EventState.HELD and event.kind is not EventKind.RETURN:
+                try:
+                    found = caps_of(desks[event.wallet_id], event.content)
+                except Exception:  # noqa: BLE001 - a worker's loop: deciding it fails again, and is counted there
+                    found = ()
+                keys |= {key.key for key in found if key.period is not Period.BUDGET}
+        if not keys:
+            return {}
+        return await store.read_cap_use(self._db, work.wallets, keys, timeout_seconds=_SECONDS)
+
+    def _desks(self, work: Round) -> dict[WalletId, Desk]:
+        desks: dict[WalletId, Desk] = {}
+        budgets = {claim.program_id: self.budgets.left(claim.program_id) for claim in work.claims}
+        for claim in work.claims:
+            pace = work.pace.get(claim.wallet_id)
+            program_id = claim.program_id
+            desks[claim.wallet_id] = Desk(
+                now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
+                rules=partial(self._rules.at, program_id),
+                segments=work.segments.get(claim.wallet_id, frozenset()),
+                used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
+                bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
+                window_value_minor=pace.value_minor if pace else 0,
+            )  # fmt: skip
+        for event in (*work.related, *work.owing, *work.due):
+            desk = desks[event.wallet_id]
+            desk.events[event.event_id] = event
+            if event.kind is EventKind.PURCHASE:
+                desk.orders.setdefault(event.content.order_ref, event.event_id)
+        for event in work.owing:
+            desks[event.wallet_id].owing.append(event.event_id)
+        return desks
+
+    async def decide_and_record(self, work: Round) -> None:
+        """Decide what is held, and write the decisions down before anything is done about them."""
+        for _ in range(DECIDE_ATTEMPTS):
+            work.desks = self._decide_all(work)
+            if await self._take_slices(work):
+                continue
+            try:
+                await self._record(work)
+            except LedgerRejected:
+                # Another worker took what our slices had not used, for the last of a budget.
+                await self.budgets.give_back(all_of_them=True)
+            else:
+                return
+        # Nothing was written: the wallets go back as they came.
+        work.due, work.desks = [], self._desks(work)
+        _log.warning("a round was given up: its budgets change too fast")
+
+    def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
+        desks = self._desks(work)
+        for event in work.due:
+            desk = desks[event.wallet_id]
+            try:
+                if event.state is EventState.HELD:
+                    decide(desk, event)
+                elif event.state is EventState.CREDITED:
+                    wait(desk, event)
+            except Exception:  # noqa: BLE001 - a worker's loop: one event nobody foresaw must not stop the others
+                _log.exception("an event could not be decided")
+                self._put_off(desk, event)
+        return desks
+
+    def _put_off(self, desk: Desk, event: Event) -> None:
+        retry_at = after(desk.now, 2 ** (event.tries + 1))
+        desk.put(failed(desk.events[event.event_id], Reason.INTERNAL, TRIES_MAX, retry_at))
+
+    async def _take_slices(self, work: Round) -> bool:
+        """Take more of the budgets that trimmed something; True if there was more."""
+        short: dict[tuple[ProgramId, str], tuple[CapKey, int]] = {}
+        for claim in work.claims:
+            for name, (key, amount) in work.desks[claim.wallet_id].shortages.items():
+                _, before = short.get((claim.program_id, name), (key, 0))
+                short[claim.program_id, name] = (key, before + amount)
+        taken = False
+        for (program_id, _), (key, amount) in short.items():
+            taken = await self.budgets.take(program_id, key, amount) or taken
+        return taken
+
+    async def _record(self, work: Round) -> None:
+        written = self._written(work)
+        for claim in work.claims:
+            desk = work.desks[claim.wallet_id]
+            written.caps += [(claim.wallet_id, use.cap_key, use.amount) for use in desk.uses]
+            for use in desk.budget_uses:
+                parts = self.budgets.spread(claim.program_id, use.cap_key, use.amount)
+                written.slices += [(claim.wallet_id, part, amount) for part, amount in parts]
+        if written.events:
+            await self._write(work, written)
+
+    def _written(self, work: Round) -> store.Written:
+        """Collect what has changed since it was last written."""
+        written = store.Written(wallets=work.wallets)
+        for desk in work.desks.values():
+            written.events += [desk.events[event_id] for event_id in sorted(desk.changed)]
+            desk.changed.clear()
+        return written
+
+    async def _write(self, work: Round, written: store.Written) -> None:
+        held = await store.record(self._db, work.lease, written, timeout_seconds=_SECONDS)
+        if len(held) < len(work.claims):
+            _log.warning("%d wallets were taken over by another worker", len(work.claims) - len(held))
+            work.claims = [claim for claim in work.claims if claim.wallet_id in held]
+
+    async def act(self, work: Round) -> None:
+        """Give the ledger what was written down: wallets side by side, each wallet's events in order."""
+        named: dict[WalletId, list[Event]] = {wallet_id: [] for wallet_id in work.wallets}
+        for event in work.due:
+            if event.wallet_id in named:
+                named[event.wallet_id].append(event)
+        await _side_by_side([self._act_on(work, wallet_id, due) for wallet_id, due in named.items()])
+
+    async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
+        desk = work.desks[wallet_id]
+        cleared = [
+            desk.events[e.event_id] for e in due if desk.events[e.event_id].state is EventState.CLEARED
+        ]
+        if any(event.kind is EventKind.RETURN for event in cleared):
+            # A return acts on what a purchase before it brought.
+            for event in cleared:
+                await self._give(work, desk, desk.events[event.event_id])
+        else:
+            await _side_by_side([self._give(work, desk, event) for event in cleared])
+        for event in due:
+            # What was due to mature; what was credited in this round waits for its own time.
+            current = desk.events[event.event_id]
+            if event.state is EventState.CREDITED and current.due_at <= desk.now:
+                await self._mature(desk, current)
+
+    async def _give(self, work: Round, desk: Desk, event: Event) -> None:
+        done = 0
+        while done < len(event.result.acts):
+            act = event.result.acts[done]
+            outcome = await self._ledger.submit(command_of(event, act), time.monotonic() + _LEDGER_SECONDS)
+            if not isinstance(outcome, Refusal):
+                done += 1
+                continue
+            if outcome.reason in TRANSIENT:
+                return desk.put(replace(event, due_at=after(desk.now, 1)))
+            smaller = without(event, act, outcome)
+            if smaller is None:
+                retry_at = after(desk.now, 2 ** (event.tries + 1))
+                return desk.put(failed(event, outcome.reason, TRIES_MAX, retry_at))
+            # Written down before it is given, like the first.
+            event = smaller
+            await self._write_apart(work, event)
+        desk.put(finished(event))
+        if event.content.returned is not None:
+            bought = bought_of(desk, event.content.returned)
+            if bought is not None:
+                desk.put(settled(bought, event))
+        return None
+
+    async def _write_apart(self, work: Round, event: Event) -> None:
+        written = store.Written(wallets=[event.wallet_id], events=[event])
+        if not await store.record(self._db, work.lease, written, timeout_seconds=_SECONDS):
+            raise TakenOver
+
+    async def _mature(self, desk: Desk, event: Event) -> None:
+        outcome = await self._ledger.submit(mature_of(event), time.monotonic() + _LEDGER_SECONDS)
+        if isinstance(outcome, Refusal) and outcome.reason in TRANSIENT:
+            return desk.put(replace(event, due_at=after(desk.now, 1)))
+        # Nothing pending any more: it was taken back meanwhile, or this is a repetition.
+        gone = {Reason.CREDIT_NOT_PENDING, Reason.CREDIT_NOT_FOUND, Reason.WALLET_CLOSED}
+        if isinstance(outcome, Refusal) and outcome.reason not in gone:
+            return desk.put(failed(event, outcome.reason, TRIES_MAX, after(desk.now, 2 ** (event.tries + 1))))
+        return desk.put(replace(event, state=EventState.MATURED, due_at=NEVER))
+
+    async def mark(self, work: Round) -> None:
+        """Write down what is done, and give the wallets back to the queue."""
+        if work.claims:
+            written = self._written(work)
+            written.release = work.wallets
+            await self._write(work, written)
+
+    async def backlog(self) -> int:
+        """Return how many wallets wait with something due, counted up to ten thousand."""
+        return await store.backlog(self._db, timeout_seconds=_SECONDS)
+
+    async def close(self) -> None:
+        """Give unused slices back."""
+        await self.budgets.give_back(all_of_them=True)
+
+
+async def _side_by_side(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all to their end, then raise the first fault: nothing goes on behind the round's back."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+class TakenOver(Exception):  # noqa: N818 - it says what happened
+    """The lease ran out and another worker has the wallet: whatever it does next is its own."""

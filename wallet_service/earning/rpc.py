@@ -1,0 +1,164 @@
+"""EarningService: messages in, use cases, messages out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wallet.v1 import earning_pb2
+
+from wallet_service.earning.model import Arrival, Event, EventId, EventState
+from wallet_service.earning.service import Accepted, Earning
+from wallet_service.earning.wire import (
+    arrival_of,
+    award_message,
+    event_message,
+    policy_message,
+    policy_of,
+    remarks_of,
+)
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.errors import Refusal, RefusedError
+from wallet_service.kernel.ids import ProgramId, canonical_uuid
+from wallet_service.kernel.signing import KeyRing
+from wallet_service.ledger.paging import PageTokens
+from wallet_service.ledger.wire import answered, plain, wallet_id_from
+from wallet_service.transport.call import Call
+from wallet_service.transport.validation import first_violation
+
+PAGE_DEFAULT: Final = 50
+Named = tuple[Arrival, ProgramId | None]
+
+
+class EarningRpc:
+    """Events that earn, and events that take back."""
+
+    def __init__(self, earning: Earning, keys: KeyRing) -> None:
+        self._earning = earning
+        self._pages = PageTokens(keys)
+
+    async def record_event(
+        self, request: earning_pb2.RecordEventRequest, call: Call
+    ) -> earning_pb2.RecordEventResponse:
+        """Take one event in; once answered it is durable."""
+        named = (arrival_of(request.event, call), _program_of(request.event))
+        (outcome,) = await self._earning.record([named], call.deadline)
+        return _recorded(answered(outcome))
+
+    async def record_events(
+        self, request: earning_pb2.RecordEventsRequest, call: Call
+    ) -> earning_pb2.RecordEventsResponse:
+        """Take many events in; one that is malformed or refused leaves the others untouched."""
+        parsed = [_parsed(event, number, call) for number, event in enumerate(request.events)]
+        sound = [item for item in parsed if not isinstance(item, Refusal)]
+        outcomes = iter(await self._earning.record(sound, call.deadline) if sound else [])
+        response = earning_pb2.RecordEventsResponse()
+        for item in parsed:
+            outcome = item if isinstance(item, Refusal) else next(outcomes)
+            if isinstance(outcome, Refusal):
+                _fill_refusal(response.outcomes.add().refusal, outcome)
+            else:
+                response.outcomes.add().recorded.CopyFrom(_recorded(outcome))
+        return response
+
+    async def get_event(
+        self, request: earning_pb2.GetEventRequest, call: Call
+    ) -> earning_pb2.GetEventResponse:
+        """Answer one event as it is now."""
+        event = await self._event(request, call)
+        return earning_pb2.GetEventResponse(event=event_message(event))
+
+    async def explain_event(
+        self, request: earning_pb2.ExplainEventRequest, call: Call
+    ) -> earning_pb2.ExplainEventResponse:
+        """Answer why an event earned what it did."""
+        event = await self._event(request, call)
+        return earning_pb2.ExplainEventResponse(
+            event=event_message(event), awards=[award_message(award) for award in event.result.priced.awards],
+            remarks=remarks_of(event),
+        )  # fmt: skip
+
+    async def _event(
+        self, request: earning_pb2.GetEventRequest | earning_pb2.ExplainEventRequest, call: Call
+    ) -> Event:
+        wallet_id = wallet_id_from(request.wallet, call)
+        event_id = EventId(canonical_uuid(request.event_id))
+        return answered(await self._earning.event(wallet_id, event_id, call.deadline))
+
+    async def list_events(
+        self, request: earning_pb2.ListEventsRequest, call: Call
+    ) -> earning_pb2.ListEventsResponse:
+        """Answer a page of a wallet's events, the latest to come in first."""
+        wallet_id = wallet_id_from(request.wallet, call)
+        states = frozenset(EventState(state) for state in request.states if state)
+        shape = f"{wallet_id}|{sorted(states)}"
+        before = _position(self._pages.open("events", shape, request.page_token))
+        size = request.page_size or PAGE_DEFAULT
+        page = await self._earning.events(wallet_id, before, states, size + 1, call.deadline)
+        token = ""
+        if len(page) > size:
+            last = page[size - 1]
+            token = self._pages.seal("events", shape, f"{last.received_at},{last.event_id}")
+        return earning_pb2.ListEventsResponse(
+            events=[event_message(event) for event in page[:size]], next_page_token=token
+        )
+
+    async def simulate_earn(
+        self, request: earning_pb2.SimulateEarnRequest, call: Call
+    ) -> earning_pb2.SimulateEarnResponse:
+        """Answer what an event would earn now; writes nothing."""
+        arrival = arrival_of(request.event, call)
+        found = answered(await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline))
+        return earning_pb2.SimulateEarnResponse(
+            amount_minor=found.amount, awards=[award_message(award) for award in found.awards]
+        )
+
+    async def put_earning_policy(
+        self, request: earning_pb2.PutEarningPolicyRequest, call: Call
+    ) -> earning_pb2.PutEarningPolicyResponse:
+        """Replace a program's policy of earning; events that are already decided keep theirs."""
+        by = request.accountability
+        policy = await self._earning.put_policy(
+            ProgramId(request.program_id), policy_of(request.policy),
+            request.expected_version if request.HasField("expected_version") else None,
+            plain(by.actor, "accountability.actor"), plain(by.reason, "accountability.reason"), call.deadline,
+        )  # fmt: skip
+        return earning_pb2.PutEarningPolicyResponse(policy=policy_message(answered(policy)))
+
+    async def get_earning_policy(
+        self, request: earning_pb2.GetEarningPolicyRequest, _call: Call
+    ) -> earning_pb2.GetEarningPolicyResponse:
+        """Answer a program's policy of earning, or the defaults."""
+        await self._earning.policies.refresh()
+        policy = self._earning.policies.of(ProgramId(request.program_id))
+        return earning_pb2.GetEarningPolicyResponse(policy=policy_message(policy))
+
+
+def _program_of(event: earning_pb2.EarnEvent) -> ProgramId | None:
+    named = event.wallet.WhichOneof("by") == "customer"
+    return ProgramId(event.wallet.customer.program_id) if named else None
+
+
+def _parsed(event: earning_pb2.EarnEvent, number: int, call: Call) -> Named | Refusal:
+    refusal = first_violation(event, f"events[{number}]")
+    if refusal is not None:
+        return refusal
+    try:
+        return arrival_of(event, call, f"events[{number}]"), _program_of(event)
+    except RefusedError as refused:
+        return refused.refusal
+
+
+def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:
+    return earning_pb2.RecordEventResponse(event_id=outcome.event_id, replayed=outcome.replayed)
+
+
+def _fill_refusal(message: earning_pb2.EventRefusal, refusal: Refusal) -> None:
+    message.code, message.reason = refusal.reason.status.value, refusal.reason.name
+    message.field, message.message = refusal.field, refusal.message
+
+
+def _position(text: str | None) -> tuple[Instant, EventId] | None:
+    if text is None:
+        return None
+    received_at, _, event_id = text.partition(",")
+    return Instant(int(received_at)), EventId(event_id)

@@ -1,0 +1,158 @@
+"""Use cases of earning: take events in, show them, explain them, try one out without writing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from wallet_service.earning import store
+from wallet_service.earning.model import Arrival, Content, Event, EventId, EventState, Policy
+from wallet_service.earning.pipeline import RulesetSource
+from wallet_service.earning.policies import Policies
+from wallet_service.earning.policy import Desk, caps_of, priced
+from wallet_service.fraud.model import Limits
+from wallet_service.kernel.clock import NEVER, Instant
+from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import ProgramId, WalletId
+from wallet_service.ledger.service import Ledger, left, wallet_not_found
+from wallet_service.rules.model import Period, Priced
+from wallet_service.runtime.session import Statements
+
+_LAST_ID: Final = EventId("ffffffff-ffff-ffff-ffff-ffffffffffff")
+_BY_VERDICT: Final = {
+    2: Refusal(reason=Reason.ID_REUSED, field="source_event_id"),
+    3: wallet_not_found(),
+    4: Refusal(reason=Reason.EVENT_IN_FUTURE, field="occurred_at"),
+    5: Refusal(reason=Reason.EVENT_TOO_OLD, field="occurred_at"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An event that is durably taken in."""
+
+    event_id: EventId
+    replayed: bool
+
+
+class Earning:
+    """One per process. Deadlines are moments of `time.monotonic()`."""
+
+    def __init__(
+        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
+    ) -> None:
+        self._db = db
+        self._ledger = ledger
+        self._rules = rules
+        self.policies = policies
+        self._limits = limits
+
+    async def record(
+        self, arrivals: Sequence[tuple[Arrival, ProgramId | None]], deadline: float
+    ) -> list[Accepted | Refusal]:
+        """Take events in, each once for ever; an outcome for each. Without a program's name, its wallet tells it."""
+        outcomes: list[Accepted | Refusal | None] = []
+        sound: list[tuple[Arrival, Policy]] = []
+        for arrival, named in arrivals:
+            program_id = named or await self._program_of(arrival.wallet_id)
+            refusal = self._foreign(program_id, arrival.content)
+            outcomes.append(refusal)
+            if refusal is None:
+                sound.append((arrival, self.policies.of(program_id)))
+        verdicts = await store.accept(self._db, sound, timeout_seconds=left(deadline)) if sound else []
+        answers = iter(
+            _BY_VERDICT.get(verdict) or Accepted(event_id=arrival.event_id, replayed=verdict == 1)
+            for (arrival, _), verdict in zip(sound, verdicts, strict=True)
+        )
+        return [outcome or next(answers) for outcome in outcomes]
+
+    def _foreign(self, program_id: ProgramId | None, content: Content) -> Refusal | None:
+        """Refuse a purchase in another currency than its program's: rates would mean something else."""
+        program = self._ledger.programs.known(program_id) if program_id is not None else None
+        if program is None or content.purchase is None or content.purchase.currency == program.currency:
+            return None
+        return Refusal(
+            reason=Reason.CURRENCY_MISMATCH, field="purchase.currency", facts={"currency": program.currency}
+        )
+
+    async def _program_of(self, wallet_id: WalletId) -> ProgramId | None:
+        found = await self._ledger.view(wallet_id, 0)
+        return None if isinstance(found, Refusal) else found.wallet.program_id
+
+    async def event(self, wallet_id: WalletId, event_id: EventId, deadline: float) -> Event | Refusal:
+        """Return one event of a wallet."""
+        event = await store.read_event(self._db, wallet_id, event_id, timeout_seconds=left(deadline))
+        return event or Refusal(reason=Reason.EVENT_NOT_FOUND, field="event_id")
+
+    async def events(
+        self, wallet_id: WalletId, before: tuple[Instant, EventId] | None, states: Collection[EventState],
+        limit: int, deadline: float,
+    ) -> list[Event]:  # fmt: skip
+        """Return a page of a wallet's events, the latest to come in first."""
+        position = before or (NEVER, _LAST_ID)
+        return await store.read_events(
+            self._db, wallet_id, position, states, limit, timeout_seconds=left(deadline)
+        )
+
+    async def simulate(self, wallet_id: WalletId, content: Content, deadline: float) -> Priced | Refusal:
+        """Return what an event would earn now, caps and budgets as they stand. Writes nothing, holds nothing."""
+        view = await self._ledger.view(wallet_id, 0)
+        if isinstance(view, Refusal):
+            return view
+        program_id = view.wallet.program_id
+        foreign = self._foreign(program_id, content)
+        if foreign is not None:
+            return foreign
+        ref = view.wallet.customer_ref
+        segments = await self._rules.segments_of(program_id, [ref], timeout_seconds=left(deadline))
+        claim = store.Claim(wallet_id=wallet_id, program_id=program_id, now=view.now, customer_ref=ref)
+        pace = await store.read_pace(
+            self._db, [claim], self._limits.window_seconds, timeout_seconds=left(deadline)
+        )
+        desk = Desk(
+            now=view.now, policy=self.policies.of(program_id), limits=self._limits,
+            rules=partial(self._rules.at, program_id), segments=segments.get(ref, frozenset()),
+            bought=pace[wallet_id].bought,
+        )  # fmt: skip
+        await self._read_headroom(desk, claim, content, deadline)
+        return priced(desk, content)
+
+    async def _read_headroom(self, desk: Desk, claim: store.Claim, content: Content, deadline: float) -> None:
+        keys = caps_of(desk, content)
+        budgets = {key.key: key.limit for key in keys if key.period is Period.BUDGET}
+        names = [key.key for key in keys if key.key not in budgets]
+        used = await store.read_cap_use(self._db, [claim.wallet_id], names, timeout_seconds=left(deadline))
+        desk.used = used.get(claim.wallet_id, {})
+        found = await store.read_budgets_left(
+            self._db, claim.program_id, list(budgets), timeout_seconds=left(deadline)
+        )
+        desk.budgets = budgets | found
+
+    async def put_policy(
+        self,
+        program_id: ProgramId,
+        policy: Policy,
+        before: int | None,
+        actor: str,
+        reason: str,
+        deadline: float,
+    ) -> Policy | Refusal:
+        """Write a program's policy; `before` is the version that it replaces, None: whichever is there."""
+        if await self._ledger.programs.find(program_id, left(deadline)) is None:
+            return Refusal(reason=Reason.PROGRAM_NOT_FOUND, field="program_id")
+        await self.policies.refresh()
+        version = self.policies.of(program_id).version if before is None else before
+        written = await store.put_policy(
+            self._db, program_id, version, policy, actor, reason, timeout_seconds=left(deadline)
+        )
+        if written is None:
+            return Refusal(reason=Reason.VERSION_MISMATCH, field="expected_version")
+        await self.policies.refresh()
+        return self.policies.of(program_id)
+
+    async def backlog(self) -> int:
+        """Return how many wallets wait with something due."""
+        return await store.backlog(self._db, timeout_seconds=left(time.monotonic() + 2.0))

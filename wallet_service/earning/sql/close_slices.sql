@@ -1,0 +1,2 @@
+-- Promise: see sql/functions/05_close_slices.sql.
+select earning.close_slices($1::uuid[])

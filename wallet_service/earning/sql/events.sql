@@ -1,0 +1,11 @@
+-- Promise: answers a page of a wallet's events, the latest to come in first, before a position.
+select
+  e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id,
+  ledger.microseconds(e.occurred_at) as occurred_at, ledger.microseconds(e.received_at) as received_at,
+  ledger.microseconds(e.due_at) as due_at, e.tries, e.amount, e.clawed_back, e.debt, e.content, e.result
+from earning.event as e
+where
+  e.wallet_id = $1 and (e.received_at, e.event_id) < (ledger.moment($2), $3)
+  and ($4::smallint[] is null or e.state = any ($4::smallint[]))
+order by e.received_at desc, e.event_id desc
+limit $5

@@ -1,0 +1,92 @@
+-- Promise: writes what was decided about events of the wallets that are still leased by p_lease, what that uses of caps
+-- and of slices of budgets, and wakes returns that waited for an order. Then gives the wallets of p_release back to the
+-- queue, due when their next event is. Answers the wallets that are still leased: of the others nothing is written.
+-- Raises WL002 if a slice has less left than is used: nothing is written, and the worker must ask for another.
+-- Locks: the wallets' rows in the queue in ascending order, then the slices in ascending order, then the events.
+create or replace function earning.record(
+  p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]
+) returns setof uuid
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_held uuid[];
+  v_wanted bigint;
+  v_rows bigint;
+begin
+  select coalesce(array_agg(q.wallet_id), '{}') into v_held
+  from (
+    select x.wallet_id from earning.queue as x
+    where x.wallet_id = any (p_wallets) and x.lease = p_lease
+    order by x.wallet_id
+    for no key update
+  ) as q;
+
+  perform s.slice_id from earning.budget_slice as s
+  where s.slice_id in (select n.slice_id from json_to_recordset(p_slices) as n (slice_id uuid))
+  order by s.slice_id
+  for no key update;
+  with used as (
+    select n.slice_id, sum(n.amount) as amount
+    from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, amount bigint)
+    where n.wallet_id = any (v_held)
+    group by n.slice_id
+  ),
+  spent as (
+    update earning.budget_slice as s
+    set used = s.used + u.amount
+    from used as u
+    where s.slice_id = u.slice_id and s.open and s.used + u.amount <= s.granted
+    returning s.slice_id
+  )
+  select (select count(*) from used), (select count(*) from spent) into v_wanted, v_rows;
+  if v_wanted <> v_rows then
+    raise exception 'a slice of a budget is short' using errcode = 'WL002';
+  end if;
+
+  update earning.event as e
+  set
+    state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
+    clawed_back = n.clawed_back, debt = n.debt, result = n.result::json
+  from json_to_recordset(p_events) as n (
+    wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
+    debt bigint, result text
+  )
+  where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
+
+  insert into earning.cap_use as c (wallet_id, cap_key, used)
+  select n.wallet_id, n.cap_key, sum(n.amount)
+  from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
+  where n.wallet_id = any (v_held)
+  group by n.wallet_id, n.cap_key
+  order by n.wallet_id, n.cap_key
+  on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
+
+  -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
+  update earning.event as e
+  set due_at = '1970-01-01T00:00:00Z'
+  from json_to_recordset(p_events) as n (wallet_id uuid, event_id uuid, wakes text)
+  where
+    n.wakes <> '' and n.wallet_id = any (v_held) and e.wallet_id = n.wallet_id and e.order_ref = n.wakes
+    and e.kind = 8 and e.state = 1 and e.result -> 'reasons' ->> 0 = 'WAITS_FOR_PURCHASE';
+
+  update earning.queue as q
+  set
+    lease = null, leased_until = '1970-01-01T00:00:00Z',
+    due_at = coalesce(
+      (
+        select min(e.due_at) from earning.event as e
+        where e.wallet_id = q.wallet_id and e.due_at < '9999-01-01T00:00:00Z'
+      ),
+      'infinity'
+    )
+  where q.wallet_id = any (v_held) and q.wallet_id = any (p_release);
+  delete from earning.queue as q
+  where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
+
+  return query select unnest(v_held);
+end
+$$;
+revoke all on function earning.record from public;
+grant execute on function earning.record to wallet_app;

@@ -1,0 +1,9 @@
+-- Promise: answers the purchases of these orders of these wallets.
+select
+  e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id,
+  ledger.microseconds(e.occurred_at) as occurred_at, ledger.microseconds(e.received_at) as received_at,
+  ledger.microseconds(e.due_at) as due_at, e.tries, e.amount, e.clawed_back, e.debt, e.content, e.result
+from unnest($1::uuid[], $2::text[]) as o (wallet_id, order_ref)
+join earning.event as e on e.wallet_id = o.wallet_id and e.order_ref = o.order_ref and e.order_ref <> ''
+where e.kind = 1
+order by e.received_at, e.event_id

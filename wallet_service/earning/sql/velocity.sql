@@ -1,0 +1,15 @@
+-- Promise: answers how many events these wallets sent in the window before each moment, of how much value, and whether
+-- a purchase was ever decided for them.
+select
+  c.wallet_id, v.number, v.value_minor,
+  exists (
+    select from earning.event as p where p.wallet_id = c.wallet_id and p.kind = 1 and p.state in (4, 5, 6, 7)
+  ) as bought
+from unnest($1::uuid[], $2::bigint[]) as c (wallet_id, now)
+cross join lateral (
+  select count(*) as number, coalesce(sum(e.value_minor), 0)::bigint as value_minor
+  from earning.event as e
+  where
+    e.wallet_id = c.wallet_id and e.kind <> 8
+    and e.received_at > ledger.moment(c.now - $3::bigint)
+) as v

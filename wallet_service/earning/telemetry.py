@@ -1,0 +1,28 @@
+"""What earning reports of itself. Names are in `docs/telemetry.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from wallet_service.earning.worker import EarningWorker
+
+
+def watch_earning(meter: Meter | None, worker: EarningWorker) -> None:
+    """Report what waits and what was worked on; nothing when there is no meter."""
+    if meter is None:
+        return
+    meter.create_observable_gauge(
+        "wallet.earning.backlog", callbacks=[_reader(lambda: worker.backlog)], unit="{wallet}"
+    )
+    meter.create_observable_counter(
+        "wallet.earning.worked", callbacks=[_reader(lambda: worker.worked)], unit="{wallet}"
+    )
+
+
+def _reader(read: Callable[[], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(read())]
+
+    return observe

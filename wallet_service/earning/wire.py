@@ -1,0 +1,163 @@
+"""Events as messages and back. For rpc rooms only."""
+
+from __future__ import annotations
+
+from wallet.v1 import earning_pb2
+
+from wallet_service.earning.model import (
+    Arrival,
+    Content,
+    Event,
+    EventKind,
+    EventState,
+    OrderLine,
+    Policy,
+    Purchase,
+    Return,
+    ReturnedLine,
+    Stage,
+)
+from wallet_service.earning.policy import event_id_of
+from wallet_service.kernel.clock import NEVER
+from wallet_service.kernel.errors import Reason, refuse
+from wallet_service.kernel.ids import canonical_uuid
+from wallet_service.ledger.wire import fill_timestamp, instant, plain, wallet_id_from
+from wallet_service.rules.model import Award
+from wallet_service.rules.wording import explain
+from wallet_service.transport.call import Call
+
+
+def arrival_of(message: earning_pb2.EarnEvent, call: Call, field: str = "event") -> Arrival:
+    """Return a message as an event on its way in; refuses what cannot have happened."""
+    source, source_event_id = plain(message.source, field), plain(message.source_event_id, field)
+    return Arrival(
+        wallet_id=wallet_id_from(message.wallet, call), event_id=event_id_of(source, source_event_id), source=source,
+        source_event_id=source_event_id, content=_content(message, field),
+    )  # fmt: skip
+
+
+def _content(message: earning_pb2.EarnEvent, field: str) -> Content:
+    occurred_at = instant(message.occurred_at, f"{field}.occurred_at")
+    for name, value in message.attributes.items():
+        plain(name + value, f"{field}.attributes")
+    what = message.WhichOneof("what")
+    kind, subject = EventKind.PURCHASE, ""
+    if what == "returned":
+        kind = EventKind.RETURN
+    elif what == "action":
+        kind, subject = (
+            EventKind(message.action.kind),
+            plain(message.action.subject, f"{field}.action.subject"),
+        )
+    return Content(
+        kind=kind, occurred_at=occurred_at, subject=subject, attributes=dict(message.attributes),
+        purchase=_purchase(message.purchase, f"{field}.purchase") if what == "purchase" else None,
+        returned=_return(message.returned, f"{field}.returned") if what == "returned" else None,
+    )  # fmt: skip
+
+
+def _purchase(message: earning_pb2.PurchaseEvent, field: str) -> Purchase:
+    lines = tuple(_line(line, f"{field}.lines[{number}]") for number, line in enumerate(message.lines))
+    redeemed = message.redeemed
+    purchase = Purchase(
+        order_ref=plain(message.order_ref, f"{field}.order_ref"), currency=message.currency, lines=lines,
+        channel=plain(message.channel, f"{field}.channel"), store=plain(message.store, f"{field}.store"),
+        payment_hash=plain(message.payment_method_hash, f"{field}.payment_method_hash"),
+        coupons=tuple(sorted({plain(coupon, f"{field}.coupons") for coupon in message.coupons})),
+        reservation_id=canonical_uuid(redeemed.reservation_id) if message.HasField("redeemed") else "",
+        redeemed_minor=redeemed.amount_minor, redeemed_value_minor=redeemed.value_minor,
+    )  # fmt: skip
+    if purchase.redeemed_value_minor > purchase.total_minor:
+        raise refuse(Reason.FIELD_INVALID, f"{field}.redeemed.value_minor", "It is more than the order.")
+    return purchase
+
+
+def _line(message: earning_pb2.OrderLine, field: str) -> OrderLine:
+    line = OrderLine(
+        sku=plain(message.sku, f"{field}.sku"), category=plain(message.category, f"{field}.category"),
+        brand=plain(message.brand, f"{field}.brand"), quantity=message.quantity,
+        unit_price_minor=message.unit_price_minor, discount_minor=message.discount_minor, tax_minor=message.tax_minor,
+    )  # fmt: skip
+    if line.net_minor < 0:
+        raise refuse(Reason.FIELD_INVALID, f"{field}.discount_minor", "It is more than the line costs.")
+    return line
+
+
+def _return(message: earning_pb2.ReturnEvent, field: str) -> Return:
+    if Stage(message.stage) is Stage.ACCEPTED and not (
+        message.lines or message.amount_minor or message.everything
+    ):
+        raise refuse(Reason.FIELD_INVALID, field, "It does not say what comes back.")
+    return Return(
+        order_ref=plain(message.order_ref, f"{field}.order_ref"),
+        return_ref=plain(message.return_ref, f"{field}.return_ref"), stage=Stage(message.stage),
+        lines=tuple(
+            ReturnedLine(line=part.line, quantity=part.quantity, amount_minor=part.amount_minor)
+            for part in message.lines
+        ),
+        amount_minor=message.amount_minor, everything=message.everything,
+    )  # fmt: skip
+
+
+def event_message(event: Event) -> earning_pb2.RecordedEvent:
+    """Return an event as a message."""
+    message = earning_pb2.RecordedEvent(
+        event_id=event.event_id, wallet_id=event.wallet_id, kind=int(event.kind), state=int(event.state),  # type: ignore[arg-type]
+        source=event.source, source_event_id=event.source_event_id, order_ref=event.content.order_ref,
+        amount_minor=event.amount, clawed_back_minor=event.clawed_back, owed_minor=event.debt,
+        reasons=event.result.reasons, tries=event.tries,
+    )  # fmt: skip
+    fill_timestamp(message.occurred_at, event.occurred_at)
+    fill_timestamp(message.received_at, event.received_at)
+    if event.state is EventState.CREDITED and event.result.matures_at < NEVER:
+        fill_timestamp(message.matures_at, event.result.matures_at)
+    return message
+
+
+def award_message(award: Award) -> earning_pb2.EarnAward:
+    """Return an award as a message, with its reasons in words."""
+    return earning_pb2.EarnAward(
+        rule_id=award.rule_id, ruleset_version=award.ruleset_version, campaign_id=award.campaign_id or "",
+        amount_minor=award.amount, line_amounts_minor=award.lines, uncapped_minor=award.uncapped,
+        explanation=explain(award),
+    )  # fmt: skip
+
+
+def remarks_of(event: Event) -> list[str]:
+    """Return what else is to be said of an event."""
+    result = event.result
+    said = [f"{event.state.name.capitalize()}: {reason}." for reason in result.reasons]
+    if result.paid_debt:
+        said.append(f"{result.paid_debt} of it paid what was still owed from earlier returns.")
+    returned_minor = event.clawed_back - result.paid_debt
+    if returned_minor:
+        said.append(f"{returned_minor} was taken back because goods were returned.")
+    if event.debt:
+        said.append(f"{event.debt} more is owed and will be kept from later earnings.")
+    if result.open_returns:
+        said.append("It is frozen while a return is open.")
+    if result.short:
+        said.append(f"{result.short} had been spent already and is owed.")
+    if result.not_restored:
+        said.append(f"{result.not_restored} could not be given back: less had been spent on the order.")
+    return said
+
+
+def policy_of(message: earning_pb2.EarningPolicy) -> Policy:
+    """Return a policy from its message."""
+    return Policy(
+        hold_seconds={EventKind(hold.kind): hold.seconds for hold in message.holds},
+        return_window_seconds=message.return_window_seconds, expires_after_seconds=message.expires_after_seconds,
+    )  # fmt: skip
+
+
+def policy_message(policy: Policy) -> earning_pb2.EarningPolicy:
+    """Return a policy as a message."""
+    holds = [
+        earning_pb2.HoldTime(kind=int(kind), seconds=seconds)  # type: ignore[arg-type]
+        for kind, seconds in sorted(policy.hold_seconds.items())
+    ]
+    return earning_pb2.EarningPolicy(
+        holds=holds, return_window_seconds=policy.return_window_seconds,
+        expires_after_seconds=policy.expires_after_seconds, version=policy.version,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Fraud: judges what an event looks like, purely."""

@@ -1,0 +1,222 @@
+"""Rulesets as closures over integers, indexed so that a rule that cannot match costs nothing. Pure.
+
+Rules are in order of priority. A rule stands in one index, by the narrowest thing it asks for; what is outside its
+dates is left out of the index of the moment altogether.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, assert_never
+from zoneinfo import ZoneInfo
+
+from wallet_service.kernel.clock import NEVER, Instant, from_datetime
+from wallet_service.rules.conditions import holds_of, picker_of
+from wallet_service.rules.model import Period
+from wallet_service.rules.occasion import Holds, Occasion, Picker
+from wallet_service.rules.reckoning import Reckon, reckon_of
+from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset
+
+INDEXES_MAX: Final = 16
+"""Time slices whose index is kept; dates of rules cut time into at most twice as many slices as there are rules."""
+
+_ALWAYS: Final = ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A cap as configured: of one rule, of all rules together, or of a campaign."""
+
+    scope: str
+    period: Period
+    limit: int
+    campaign_id: str | None = None
+
+    def key_at(self, at: Occasion) -> str:
+        """Return the cap's key: what is limited, and on which local day or in which month."""
+        match self.period:
+            case Period.DAY:
+                return f"{self.scope}/day/{at.day}"
+            case Period.MONTH:
+                return f"{self.scope}/month/{at.month}"
+            case Period.ORDER | Period.LIFETIME:
+                return f"{self.scope}/{self.period}"
+            case Period.BUDGET:
+                return self.scope
+            case _:
+                assert_never(self.period)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRule:
+    """A rule as closures."""
+
+    rule: Rule
+    holds: tuple[Holds, ...]
+    pick: Picker
+    reckon: Reckon
+    depth: int
+    """0: gives of its own; above: multiplies what rules of smaller depth give."""
+    starts_at: Instant
+    ends_at: Instant
+    limits: tuple[Limit, ...]
+    """In the order in which they trim."""
+
+    def lines(self, at: Occasion) -> Sequence[int]:
+        """Return the lines that the rule is about; none if it does not match."""
+        for holds in self.holds:
+            if not holds(at):
+                return ()
+        return self.pick(at)
+
+
+class Compiled:
+    """A version of a ruleset with its campaigns, ready to price."""
+
+    __slots__ = ("_boundaries", "_indexes", "_rules", "campaigns", "groups", "ruleset", "version", "zone")
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        version: int,
+        campaigns: Mapping[str, Campaign],
+        rules: tuple[CompiledRule, ...],
+    ) -> None:
+        self.ruleset = ruleset
+        self.version = version
+        self.campaigns = campaigns
+        self.zone = ZoneInfo(ruleset.time_zone)
+        self.groups: Mapping[str, Group] = {group.name: group for group in ruleset.groups}
+        self._rules = rules
+        self._boundaries = sorted({rule.starts_at for rule in rules} | {rule.ends_at for rule in rules})
+        self._indexes: dict[int, _Index] = {}
+
+    def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
+        """Return the rules that match, in order of priority, each with the lines it is about."""
+        index = self._index_at(moment)
+        found: list[tuple[CompiledRule, Sequence[int]]] = []
+        for position in sorted({position for key in _keys_of(at) for position in index.get(key, ())}):
+            rule = self._rules[position]
+            lines = rule.lines(at)
+            if lines:
+                found.append((rule, lines))
+        return found
+
+    def _index_at(self, moment: Instant) -> _Index:
+        part = bisect_right(self._boundaries, moment)
+        index = self._indexes.get(part)
+        if index is None:
+            if len(self._indexes) >= INDEXES_MAX:
+                self._indexes.clear()
+            index = self._indexes[part] = _index(self._rules, moment)
+        return index
+
+
+_Index = Mapping[tuple[str, str], Sequence[int]]
+
+
+def compiled(ruleset: Ruleset, version: int, campaigns: Mapping[str, Campaign]) -> Compiled:
+    """Compile a ruleset that was validated. A rule of a campaign that is not known gives nothing."""
+    zone = ZoneInfo(ruleset.time_zone)
+    depths = depths_of(ruleset.rules)
+    ordered = sorted(ruleset.rules, key=lambda rule: -rule.priority)
+    rules = tuple(
+        _compiled_rule(rule, ruleset, zone, depths[rule.rule_id], campaigns.get(rule.campaign or ""))
+        for rule in ordered
+        if rule.campaign is None or rule.campaign in campaigns
+    )
+    return Compiled(ruleset, version, campaigns, rules)
+
+
+def _compiled_rule(
+    rule: Rule, ruleset: Ruleset, zone: ZoneInfo, depth: int, campaign: Campaign | None
+) -> CompiledRule:
+    starts = [text for text in (rule.when.starts_at, campaign.starts_at if campaign else None) if text]
+    ends = [text for text in (rule.when.ends_at, campaign.ends_at if campaign else None) if text]
+    return CompiledRule(
+        rule=rule, holds=holds_of(rule.when), pick=picker_of(rule.when), reckon=reckon_of(rule), depth=depth,
+        starts_at=max((local_instant(text, zone) for text in starts), default=Instant(-NEVER)),
+        ends_at=min((local_instant(text, zone) for text in ends), default=NEVER),
+        limits=(
+            *limits_of(f"rule/{rule.rule_id}", rule.caps),
+            *((_budget(campaign),) if campaign else ()),
+            *limits_of("all", ruleset.caps),
+        ),
+    )  # fmt: skip
+
+
+def local_instant(text: str, zone: ZoneInfo) -> Instant:
+    """Return a local time as a moment. Of an hour that comes twice, the first; in one that is left out, as if it ran on."""
+    return from_datetime(datetime.fromisoformat(text).replace(tzinfo=zone))
+
+
+def limits_of(scope: str, caps: Caps) -> tuple[Limit, ...]:
+    """Return the caps that are set, the shortest period first."""
+    said = (
+        (Period.ORDER, caps.per_order), (Period.DAY, caps.per_customer_day), (Period.MONTH, caps.per_customer_month),
+        (Period.LIFETIME, caps.per_customer_lifetime),
+    )  # fmt: skip
+    return tuple(
+        Limit(scope=scope, period=period, limit=limit) for period, limit in said if limit is not None
+    )
+
+
+def _budget(campaign: Campaign) -> Limit:
+    return Limit(
+        scope=f"campaign/{campaign.campaign_id}", period=Period.BUDGET, limit=campaign.budget,
+        campaign_id=campaign.campaign_id,
+    )  # fmt: skip
+
+
+def depths_of(rules: Iterable[Rule]) -> dict[str, int]:
+    """Return how many multipliers deep each rule stands; raises ValueError, naming the rules, if they run in a circle."""
+    targets = {rule.rule_id: rule.give.multiplier.of for rule in rules if rule.give.multiplier is not None}
+    depths = {rule.rule_id: 0 for rule in rules if rule.rule_id not in targets}
+    waiting = set(targets)
+    while waiting:
+        ready = [rule_id for rule_id in waiting if not waiting.intersection(targets[rule_id])]
+        if not ready:
+            raise ValueError(", ".join(sorted(waiting)))
+        for rule_id in ready:
+            depths[rule_id] = 1 + max((depths.get(target, 0) for target in targets[rule_id]), default=0)
+        waiting.difference_update(ready)
+    return depths
+
+
+def _index(rules: Sequence[CompiledRule], moment: Instant) -> _Index:
+    index: dict[tuple[str, str], list[int]] = {}
+    for position, rule in enumerate(rules):
+        if rule.starts_at <= moment < rule.ends_at:
+            for key in _narrowest(rule.rule):
+                index.setdefault(key, []).append(position)
+    return index
+
+
+def _narrowest(rule: Rule) -> Iterable[tuple[str, str]]:
+    when = rule.when
+    for name, keys in (
+        ("sku", when.skus), ("category", when.categories), ("brand", when.brands), ("coupon", when.coupons),
+        ("segment", when.segments), ("store", when.stores), ("payment", when.payments), ("tier", when.tiers),
+        ("kind", when.kinds),
+    ):  # fmt: skip
+        if keys:
+            return [(name, key) for key in keys]
+    return [_ALWAYS]
+
+
+def _keys_of(at: Occasion) -> Iterable[tuple[str, str]]:
+    basket, customer = at.basket, at.customer
+    yield _ALWAYS
+    yield "kind", basket.kind
+    yield "store", basket.store
+    yield "payment", basket.payment_hash
+    yield "tier", customer.tier
+    for name, keys in (
+        ("sku", at.by_sku()), ("category", at.by_category()), ("brand", at.by_brand()), ("coupon", basket.coupons),
+        ("segment", customer.segments),
+    ):  # fmt: skip
+        for key in keys:
+            yield name, key

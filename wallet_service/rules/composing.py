@@ -1,0 +1,94 @@
+"""How rules of one group go together: all count, the best wins, or the first excludes the others. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from wallet_service.rules.compiler import CompiledRule
+from wallet_service.rules.model import Beaten
+from wallet_service.rules.reckoning import WHOLE, Raw
+from wallet_service.rules.rounding import apportioned, rounded
+from wallet_service.rules.ruleset import Group, Level, Mode, Rounding, Ruleset
+
+
+@dataclass(slots=True, kw_only=True)
+class Contender:
+    """A rule and what it would give; what it is left with, once composed."""
+
+    compiled: CompiledRule
+    raw: Raw
+    beaten: list[Beaten] = field(default_factory=list)
+
+
+def amounts(raw: Raw, ruleset: Ruleset) -> tuple[int, Sequence[int]]:
+    """Return the whole amount before caps, and the parts of the lines it is about, which sum to it."""
+    if raw.fixed is not None:
+        return raw.fixed, apportioned(raw.fixed, raw.measures)
+    if ruleset.rounded_per is Level.LINE:
+        parts = [rounded(measure * raw.factor, WHOLE, ruleset.rounding) for measure in raw.measures]
+        return sum(parts), parts
+    amount = rounded(sum(raw.measures) * raw.factor, WHOLE, ruleset.rounding)
+    return amount, apportioned(amount, raw.measures)
+
+
+def composed(contenders: Sequence[Contender], group: Group, ruleset: Ruleset) -> list[Contender]:
+    """Return who remains of one group, in order of priority."""
+    if group.mode is Mode.STACK or len(contenders) == 1:
+        return list(contenders)
+    match group.level:
+        case Level.ORDER:
+            return [_winner_of_order(contenders, group, ruleset)]
+        case Level.LINE:
+            return _winners_of_lines(contenders, group, ruleset.rounding)
+        case _:
+            assert_never(group.level)
+
+
+def _winner_of_order(contenders: Sequence[Contender], group: Group, ruleset: Ruleset) -> Contender:
+    offered = [amounts(contender.raw, ruleset)[0] for contender in contenders]
+    # The first of equals: the highest priority.
+    best = offered.index(max(offered)) if group.mode is Mode.BEST else 0
+    winner = contenders[best]
+    winner.beaten += [
+        Beaten(rule_id=contender.compiled.rule.rule_id, group=group.name, amount=amount)
+        for contender, amount in zip(contenders, offered, strict=True)
+        if contender is not winner and amount
+    ]
+    return winner
+
+
+def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: Rounding) -> list[Contender]:
+    winners = _won(contenders, best=group.mode is Mode.BEST)
+    for number, contender in enumerate(contenders):
+        raw, lost = contender.raw, dict[int, int]()
+        kept_lines: list[int] = []
+        kept_measures: list[int] = []
+        for line, measure in zip(raw.lines, raw.measures, strict=True):
+            winner = winners[line]
+            if winner == number:
+                kept_lines.append(line)
+                kept_measures.append(measure)
+            else:
+                lost[winner] = lost.get(winner, 0) + measure
+        raw.lines, raw.measures = kept_lines, kept_measures
+        for winner, measures in lost.items():
+            amount = rounded(measures * raw.factor, WHOLE, rounding)
+            if amount:
+                rule_id = contender.compiled.rule.rule_id
+                contenders[winner].beaten.append(Beaten(rule_id=rule_id, group=group.name, amount=amount))
+    return [contender for contender in contenders if contender.raw.lines]
+
+
+def _won(contenders: Sequence[Contender], *, best: bool) -> dict[int, int]:
+    """Return which contender wins each line: of the best, the first of equals."""
+    winners: dict[int, int] = {}
+    offers: dict[int, int] = {}
+    for number, contender in enumerate(contenders):
+        factor = contender.raw.factor
+        for line, measure in zip(contender.raw.lines, contender.raw.measures, strict=True):
+            offer = measure * factor
+            if line not in winners or (best and offer > offers[line]):
+                winners[line], offers[line] = number, offer
+    return winners

@@ -1,0 +1,165 @@
+"""What is priced, for whom, and what comes out. Frozen values; whole numbers only.
+
+Amounts named `_minor` are money of the order's currency; an award's amount is in units of the program's asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Final
+
+PURCHASE: Final = "purchase"
+"""The kind of event that rules are about unless they name others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of an order: totals of the whole line, not of one unit."""
+
+    sku: str
+    category: str = ""
+    """A path from the widest to the narrowest: `food/dairy/cheese`."""
+    brand: str = ""
+    quantity: int = 1
+    net_minor: int
+    """To be paid for the line, after discounts; never negative."""
+    gross_minor: int
+    """The same before discounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basket:
+    """What happened: a purchase with its lines, or another kind of event with none."""
+
+    order_ref: str
+    lines: tuple[Line, ...]
+    kind: str = PURCHASE
+    channel: str = ""
+    store: str = ""
+    payment_hash: str = ""
+    coupons: frozenset[str] = frozenset()
+    paid_with_value_minor: int = 0
+    """The part of the order that was paid with the wallet; earns nothing unless a rule says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """What rules may know of the customer."""
+
+    segments: frozenset[str] = frozenset()
+    tier: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    first_purchase: bool = False
+
+
+@unique
+class Period(StrEnum):
+    """How long a cap counts. ORDER needs no memory; BUDGET is a campaign's, shared by everybody."""
+
+    ORDER = "order"
+    DAY = "day"
+    MONTH = "month"
+    LIFETIME = "lifetime"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapKey:
+    """A limit that reaches beyond this order. The key names what is limited and in which day or month."""
+
+    key: str
+    period: Period
+    limit: int
+    campaign_id: str | None = None
+    """Set for BUDGET: whose budget it is. Other caps are per wallet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapUse:
+    """What an order takes of a cap that reaches beyond it."""
+
+    cap_key: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """What is left of each cap, by its key. A key that is absent still has its whole limit."""
+
+    by_cap: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trim:
+    """A cap that made an award smaller."""
+
+    cap_key: str
+    period: Period
+    limit: int
+    """The cap as configured."""
+    left: int
+    """What was left of it for this award."""
+    by: int
+    """How much of the award it took away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beaten:
+    """A rule that would have given something, and gave way to the rule whose award names it."""
+
+    rule_id: str
+    group: str
+    amount: int
+    """What it would have given where it gave way."""
+
+
+@unique
+class AwardKind(StrEnum):
+    """How a rule reckons."""
+
+    BASIS_POINTS = "basis_points"
+    FIXED = "fixed"
+    FIXED_PER_LINE = "fixed_per_line"
+    PER_UNIT = "per_unit"
+    LADDER = "ladder"
+    MULTIPLIER = "multiplier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Award:
+    """What one rule gives, and why so much."""
+
+    rule_id: str
+    title: str
+    ruleset_version: int
+    campaign_id: str | None
+    kind: AwardKind
+    amount: int
+    """After caps; may be nothing, when a cap was used up."""
+    lines: tuple[int, ...]
+    """The part of each line of the basket, in its order; sums to the amount. Empty if the basket has no lines."""
+    base: int
+    """What the rate was applied to: money, units of goods, lines, or (of a multiplier) awarded units."""
+    rate: int
+    """Basis points, units of the asset per order, line or piece, or a percentage (of a multiplier)."""
+    threshold_minor: int = 0
+    """The step of a ladder that was reached."""
+    uncapped: int
+    """The amount before caps."""
+    trims: tuple[Trim, ...] = ()
+    beaten: tuple[Beaten, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What an event earns: the awards, their sum, each line's part of it, and what it uses of caps."""
+
+    amount: int
+    lines: tuple[int, ...]
+    awards: tuple[Award, ...]
+    caps: tuple[CapUse, ...]
+
+
+NOTHING: Final = Priced(amount=0, lines=(), awards=(), caps=())

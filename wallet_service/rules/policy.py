@@ -1,0 +1,158 @@
+"""What an event earns by a compiled ruleset. Pure; whole numbers only.
+
+In this order: rules that match reckon; groups compose; amounts are rounded and trimmed by caps, the highest priority
+first; then multipliers, on what was really given. So a cap also bounds what is multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import add
+
+from wallet_service.kernel.clock import Instant
+from wallet_service.rules.compiler import Compiled, CompiledRule
+from wallet_service.rules.composing import Contender, amounts, composed
+from wallet_service.rules.model import Award, Basket, CapKey, CapUse, Customer, Headroom, Period, Priced, Trim
+from wallet_service.rules.occasion import Occasion
+from wallet_service.rules.reckoning import Raw, multiplied
+from wallet_service.rules.rounding import apportioned
+
+
+def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Instant) -> tuple[CapKey, ...]:
+    """Return the caps that reach beyond this order and may trim it; ask what is left of them before pricing."""
+    at = Occasion(basket, customer, moment, compiled.zone)
+    found: dict[str, CapKey] = {}
+    for rule, _ in compiled.matching(at, moment):
+        for limit in rule.limits:
+            if limit.period is not Period.ORDER:
+                key = limit.key_at(at)
+                found.setdefault(
+                    key,
+                    CapKey(key=key, period=limit.period, limit=limit.limit, campaign_id=limit.campaign_id),
+                )
+    return tuple(found.values())
+
+
+def price(
+    basket: Basket, customer: Customer, moment: Instant, compiled: Compiled, headroom: Headroom
+) -> Priced:
+    """Return what the event earns, with the reasons; never more than the headroom of any cap."""
+    return _Pricing(Occasion(basket, customer, moment, compiled.zone), compiled, headroom).run(moment)
+
+
+class _Pricing:
+    """One event being priced: what has been given so far, and what caps have left."""
+
+    def __init__(self, at: Occasion, compiled: Compiled, headroom: Headroom) -> None:
+        self._at = at
+        self._compiled = compiled
+        self._headroom = headroom
+        self._left: dict[str, int] = {}
+        self._used: dict[str, int] = {}
+        self._awards: list[Award] = []
+        self._parts: dict[str, Sequence[int]] = {}
+        self._own: list[int] = [0] * len(at.everything)
+        """What each line was given by rules that do not multiply."""
+        self._total: list[int] = [0] * len(at.everything)
+
+    def run(self, moment: Instant) -> Priced:
+        """Price depth by depth: a multiplier needs what it multiplies."""
+        by_depth: dict[int, list[tuple[CompiledRule, Sequence[int]]]] = {}
+        for rule, lines in self._compiled.matching(self._at, moment):
+            by_depth.setdefault(rule.depth, []).append((rule, lines))
+        for depth in sorted(by_depth):
+            raws = [(rule, self._raw(rule, lines)) for rule, lines in by_depth[depth]]
+            contenders = [Contender(compiled=rule, raw=raw) for rule, raw in raws if raw is not None]
+            for contender in self._remaining(contenders):
+                self._give(contender, depth)
+        return self._priced()
+
+    def _raw(self, rule: CompiledRule, lines: Sequence[int]) -> Raw | None:
+        multiplier = rule.rule.give.multiplier
+        if multiplier is None:
+            return rule.reckon(self._at, lines)
+        if not multiplier.of:
+            return multiplied(multiplier, self._own, lines)
+        return multiplied(multiplier, self._given_by(multiplier.of), lines)
+
+    def _given_by(self, rule_ids: Iterable[str]) -> Sequence[int]:
+        parts = [self._parts[rule_id] for rule_id in dict.fromkeys(rule_ids) if rule_id in self._parts]
+        return [sum(given) for given in zip(*parts, strict=True)] if parts else [0] * len(self._own)
+
+    def _remaining(self, contenders: list[Contender]) -> Iterable[Contender]:
+        """Compose the groups; who remains is in order of priority still."""
+        grouped: dict[str, list[Contender]] = {}
+        for contender in contenders:
+            if contender.compiled.rule.group is not None:
+                grouped.setdefault(contender.compiled.rule.group, []).append(contender)
+        remaining = {
+            id(contender)
+            for name, members in grouped.items()
+            for contender in composed(members, self._compiled.groups[name], self._compiled.ruleset)
+        }
+        return [c for c in contenders if c.compiled.rule.group is None or id(c) in remaining]
+
+    def _give(self, contender: Contender, depth: int) -> None:
+        uncapped, parts = amounts(contender.raw, self._compiled.ruleset)
+        amount, trims = self._trimmed(contender.compiled, uncapped)
+        if not (amount or trims or contender.beaten):
+            return
+        if trims:
+            parts = apportioned(amount, parts)
+        dense = self._dense(contender.raw.lines, parts)
+        for sums in (self._total, self._own) if depth == 0 else (self._total,):
+            if parts is dense:
+                sums[:] = map(add, sums, dense)
+            else:
+                for line, part in zip(contender.raw.lines, parts, strict=True):
+                    sums[line] += part
+        self._parts[contender.compiled.rule.rule_id] = dense
+        self._awards.append(self._award(contender, amount, uncapped, dense, trims))
+
+    def _dense(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
+        """Return the parts of all lines of the basket."""
+        if len(parts) == len(self._own):
+            return parts
+        dense = [0] * len(self._own)
+        for line, part in zip(lines, parts, strict=True):
+            dense[line] = part
+        return dense
+
+    def _award(
+        self, contender: Contender, amount: int, uncapped: int, dense: Sequence[int], trims: tuple[Trim, ...]
+    ) -> Award:
+        rule, raw = contender.compiled.rule, contender.raw
+        base = 1 if raw.fixed is not None and not self._at.has_lines else sum(raw.measures)
+        return Award(
+            rule_id=rule.rule_id, title=rule.title, ruleset_version=self._compiled.version, campaign_id=rule.campaign,
+            kind=raw.kind, amount=amount, lines=tuple(dense) if self._at.has_lines else (), base=base, rate=raw.rate,
+            threshold_minor=raw.threshold_minor, uncapped=uncapped, trims=trims, beaten=tuple(contender.beaten),
+        )  # fmt: skip
+
+    def _trimmed(self, rule: CompiledRule, wanted: int) -> tuple[int, tuple[Trim, ...]]:
+        """Take as much as every cap leaves; what is taken is gone for the rules that follow."""
+        if not rule.limits:
+            return wanted, ()
+        amount, trims = wanted, []
+        keys = [limit.key_at(self._at) for limit in rule.limits]
+        for limit, key in zip(rule.limits, keys, strict=True):
+            left = self._left.get(key)
+            if left is None:
+                left = self._left[key] = max(self._headroom.by_cap.get(key, limit.limit), 0)
+            if amount > left:
+                trims.append(
+                    Trim(cap_key=key, period=limit.period, limit=limit.limit, left=left, by=amount - left)
+                )
+                amount = left
+        for limit, key in zip(rule.limits, keys, strict=True):
+            self._left[key] -= amount
+            if amount and limit.period is not Period.ORDER:
+                self._used[key] = self._used.get(key, 0) + amount
+        return amount, tuple(trims)
+
+    def _priced(self) -> Priced:
+        awards = tuple(self._awards)
+        return Priced(
+            amount=sum(award.amount for award in awards), lines=tuple(self._total) if self._at.has_lines else (),
+            awards=awards, caps=tuple(CapUse(cap_key=key, amount=amount) for key, amount in self._used.items()),
+        )  # fmt: skip

@@ -1,0 +1,44 @@
+"""The one place where a fraction becomes whole, and a whole is shared out. Pure integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from wallet_service.rules.ruleset import Rounding
+
+
+def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """Return a non-negative fraction as a whole number, by the named rule."""
+    whole, rest = divmod(numerator, denominator)
+    match rounding:
+        case Rounding.DOWN:
+            return whole
+        case Rounding.UP:
+            return whole + (rest > 0)
+        case Rounding.HALF_EVEN:
+            twice = 2 * rest
+            return whole + (twice > denominator or (twice == denominator and whole % 2 == 1))
+        case _:
+            assert_never(rounding)
+
+
+def apportioned(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
+    """Share an amount out in proportion to weights, whole and exactly: the largest remainders get the odd units.
+
+    Equal remainders go to the earlier line. Without any weight the first line gets all; without lines, nobody.
+    """
+    total = sum(weights)
+    if not total:
+        return (amount, *(0,) * (len(weights) - 1)) if weights else ()
+    if amount == total:
+        return tuple(weights)
+    shares = [amount * weight // total for weight in weights]
+    odd = amount - sum(shares)
+    if odd:
+        # A remainder and its line as one whole number: sorting plain integers is what makes long baskets cheap.
+        count = len(weights)
+        rests = [amount * weight % total * count - index for index, weight in enumerate(weights)]
+        for rest in sorted(rests, reverse=True)[:odd]:
+            shares[-rest % count] += 1
+    return tuple(shares)

@@ -1,0 +1,4 @@
+-- Promise: a draft as it is now.
+select name, revision, document
+from rules.draft
+where program_id = $1 and name = $2
