@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import store
-from wallet_service.ledger.commands import Command, Commit, Deferred, Outcome, Release
+from wallet_service.ledger.commands import Command, Deferred, Outcome, Reserve
 from wallet_service.ledger.decide import Decision, decide
 from wallet_service.ledger.model import Terms, Wallet
 from wallet_service.ledger.naming import known_of, load_named, remember
@@ -127,8 +127,8 @@ class Batcher:
         if deadline != self._burst:
             # What one call submits shares its deadline, and does not stand in its own way.
             self._burst, self._before = deadline, self._size
-        finishes = isinstance(command, Commit | Release)
-        late = self._pace.is_too_late(self._before, deadline - loop.time(), finishes=finishes)
+        begins = isinstance(command, Deferred | Reserve)
+        late = self._pace.is_too_late(self._before, deadline - loop.time(), finishes=not begins)
         if late or self._size >= self._limits.queue_max:
             future.set_result(Refusal(reason=Reason.OVERLOADED))
             return future

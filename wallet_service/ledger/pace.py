@@ -12,8 +12,8 @@ UNHURRIED: Final = 64
 """So few commands are never too many."""
 ORDINARY_SHARE: Final = 0.125
 FINISHING_SHARE: Final = 0.9
-"""The part of its time that a command may be expected to wait. Little for one that begins something: who begins will want
-to finish. With a half, a third of capacity was left of the useful work under three times its load; with an eighth,
+"""The part of its time that a command may be expected to wait. Little for a Reserve, which begins something: who begins will
+want to finish. With a half, a third of capacity was left of the useful work under three times its load; with an eighth,
 nearly all of it."""
 _KEPT: Final = 0.9
 """How much an older batch weighs against the next."""

@@ -122,6 +122,12 @@ class Database:
             raise translated_before_send(fault) from fault
         try:
             yield connection, max(deadline - loop.time(), 0.001)
+        except (asyncio.CancelledError, TimeoutError) as fault:
+            # Its answer is still under way, and the pool would wait for it, behind everybody's back.
+            connection.terminate()
+            if isinstance(fault, TimeoutError):
+                raise translated(fault) from fault
+            raise
         except DRIVER_ERRORS as fault:
             raise translated(fault) from fault
         finally:
