@@ -11,7 +11,9 @@ from wallet_service.cli.options import AsJson, DataDir
 
 def demo(
     *,
-    baskets: Annotated[int, typer.Option(min=1, metavar="N", help="How many baskets to replay at least.")] = 5_000,
+    baskets: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many baskets to replay at least.")
+    ] = 5_000,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Chooses what is asked; the same seed asks the same.")
     ] = 1,
