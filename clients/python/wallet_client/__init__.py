@@ -25,6 +25,7 @@ from wallet.v1.types_pb2 import (
     Order,
     Reservation,
     ReservationState,
+    ReviewState,
     WalletState,
 )
 from wallet.v1.wallet_pb2 import Wallet
@@ -72,6 +73,7 @@ __all__ = [
     "ReturnEvent",
     "ReturnStage",
     "ReturnedLine",
+    "ReviewState",
     "Tls",
     "Wallet",
     "WalletAddress",

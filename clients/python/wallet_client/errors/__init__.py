@@ -11,5 +11,6 @@ from wallet_client.errors.calls import *
 from wallet_client.errors.checkout import *
 from wallet_client.errors.earning import *
 from wallet_client.errors.programs import *
+from wallet_client.errors.review import *
 from wallet_client.errors.roots import *
 from wallet_client.errors.wallets import *
