@@ -18,6 +18,7 @@ import uvloop
 
 from loadtest import figures
 from loadtest.draw import draw
+from loadtest.earn import earn
 from loadtest.figures import Run
 from loadtest.overload import overload
 from loadtest.ratios import ratios, table
@@ -27,7 +28,7 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
-PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "growth")
+PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "earn", "growth")
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -66,6 +67,8 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.workers(run))
         if "overload" in parts:
             uvloop.run(overload(run))
+        if "earn" in parts:
+            uvloop.run(earn(run))
         if "growth" in parts:
             uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
         return run.found
