@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
@@ -21,9 +21,10 @@ from msgspec.structs import replace
 from wallet_service.earning import store
 from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
 from wallet_service.earning.budgets import Budgets
+from wallet_service.earning.courtesy import Courtesy
 from wallet_service.earning.model import TRIES_MAX, Event, EventKind, EventState
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
+from wallet_service.earning.policy import Asked, Desk, bought_of, caps_of, decide, wait
 from wallet_service.fraud.model import Limits
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
@@ -67,6 +68,7 @@ class Round:
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
     segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
+    asked: dict[int, Asked] = field(default_factory=dict)
 
     @property
     def wallets(self) -> list[WalletId]:
@@ -81,11 +83,17 @@ class Pipeline:
         self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
     ) -> None:
         self._db = db
-        self._ledger = ledger
+        self._courtesy = Courtesy(ledger)
         self._rules = rules
         self._policies = policies
         self._limits = limits
         self.budgets = Budgets(db)
+
+    def beside(self) -> Pipeline:
+        """Return a pipeline whose rounds may go on beside those of this one: only its slices of budgets are its own."""
+        other = copy(self)
+        other.budgets = Budgets(self._db)
+        return other
 
     async def run(self, limit: int) -> int:
         """Run one round over at most so many wallets; returns how many were claimed."""
@@ -123,6 +131,7 @@ class Pipeline:
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
         keys: set[str] = set()
+        self._courtesy.begin()
         for event in work.due:
             if event.state is EventState.HELD and event.kind is not EventKind.RETURN:
                 try:
@@ -130,6 +139,7 @@ class Pipeline:
                 except Exception:  # noqa: BLE001 - a worker's loop: deciding it fails again, and is counted there
                     found = ()
                 keys |= {key.key for key in found if key.period is not Period.BUDGET}
+                await self._courtesy.pause()
         if not keys:
             return {}
         return await store.read_cap_use(self._db, work.wallets, keys, timeout_seconds=_SECONDS)
@@ -146,7 +156,7 @@ class Pipeline:
                 segments=work.segments.get(claim.wallet_id, frozenset()),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
-                window_value_minor=pace.value_minor if pace else 0,
+                window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]
@@ -160,7 +170,7 @@ class Pipeline:
     async def decide_and_record(self, work: Round) -> None:
         """Decide what is held, and write the decisions down before anything is done about them."""
         for _ in range(DECIDE_ATTEMPTS):
-            work.desks = self._decide_all(work)
+            work.desks = await self._decide_all(work)
             if await self._take_slices(work):
                 continue
             try:
@@ -174,8 +184,9 @@ class Pipeline:
         work.due, work.desks = [], self._desks(work)
         _log.warning("a round was given up: its budgets change too fast")
 
-    def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
+    async def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
         desks = self._desks(work)
+        self._courtesy.begin()
         for event in work.due:
             desk = desks[event.wallet_id]
             try:
@@ -186,6 +197,7 @@ class Pipeline:
             except Exception:  # noqa: BLE001 - a worker's loop: one event nobody foresaw must not stop the others
                 _log.exception("an event could not be decided")
                 self._put_off(desk, event)
+            await self._courtesy.pause()
         return desks
 
     def _put_off(self, desk: Desk, event: Event) -> None:
@@ -258,7 +270,7 @@ class Pipeline:
         done = 0
         while done < len(event.result.acts):
             act = event.result.acts[done]
-            outcome = await self._ledger.submit(command_of(event, act), time.monotonic() + _LEDGER_SECONDS)
+            outcome = await self._courtesy.submit(command_of(event, act), _LEDGER_SECONDS)
             if not isinstance(outcome, Refusal):
                 done += 1
                 continue
@@ -284,7 +296,7 @@ class Pipeline:
             raise TakenOver
 
     async def _mature(self, desk: Desk, event: Event) -> None:
-        outcome = await self._ledger.submit(mature_of(event), time.monotonic() + _LEDGER_SECONDS)
+        outcome = await self._courtesy.submit(mature_of(event), _LEDGER_SECONDS)
         if isinstance(outcome, Refusal) and outcome.reason in TRANSIENT:
             return desk.put(replace(event, due_at=after(desk.now, 1)))
         # Nothing pending any more: it was taken back meanwhile, or this is a repetition.

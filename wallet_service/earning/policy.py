@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +29,7 @@ from wallet_service.fraud.model import Judgement, Limits, Signals, Verdict
 from wallet_service.fraud.policy import judge
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
-from wallet_service.rules.compiler import Compiled
+from wallet_service.rules.compiler import Compiled, Match
 from wallet_service.rules.model import (
     NOTHING,
     Basket,
@@ -41,7 +41,8 @@ from wallet_service.rules.model import (
     Period,
     Priced,
 )
-from wallet_service.rules.policy import cap_keys, price
+from wallet_service.rules.occasion import Occasion
+from wallet_service.rules.policy import cap_keys_of, price_at
 
 RulesetAt = Callable[[Instant], Compiled | None]
 _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
@@ -61,6 +62,18 @@ def event_id_of(source: str, source_event_id: str) -> EventId:
 def act_id_of(event_id: str, what: str) -> str:
     """Return the operation id of one act of an event, the same each time."""
     return str(uuid.uuid5(uuid.UUID(event_id), what))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An event put to the rules: which match, and which caps may trim it. The same for gathering and for deciding."""
+
+    content: Content
+    """Held on to, so that its identity stays its own."""
+    compiled: Compiled
+    at: Occasion
+    matching: Sequence[Match]
+    keys: dict[str, CapKey]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +100,8 @@ class Desk:
     changed: set[EventId] = field(default_factory=set)
     uses: list[CapUse] = field(default_factory=list)
     budget_uses: list[CapUse] = field(default_factory=list)
+    asked: dict[int, Asked] = field(default_factory=dict)
+    """By the identity of the content; shared by all desks of a round."""
     shortages: dict[str, tuple[CapKey, int]] = field(default_factory=dict)
     """Budgets that trimmed an award here, and by how much: another slice may have it."""
 
@@ -139,26 +154,41 @@ def customer_of(desk: Desk, content: Content) -> Customer:
 
 def caps_of(desk: Desk, content: Content) -> tuple[CapKey, ...]:
     """Return the caps that may trim what an event earns."""
+    asked = _asked(desk, content)
+    return () if asked is None else tuple(asked.keys.values())
+
+
+def _asked(desk: Desk, content: Content) -> Asked | None:
+    """Put an event to the rules of its moment; what was found out before, about the same, is not found out again."""
     compiled = desk.rules(content.occurred_at)
     if compiled is None:
-        return ()
-    return cap_keys(compiled, basket_of(content), customer_of(desk, content), content.occurred_at)
+        return None
+    customer = customer_of(desk, content)
+    known = desk.asked.get(id(content))
+    if known is not None and known.compiled is compiled and known.at.customer == customer:
+        return known
+    at = compiled.occasion(basket_of(content), customer, content.occurred_at)
+    matching = compiled.matching(at, content.occurred_at)
+    keys = {key.key: key for key in cap_keys_of(at, matching)}
+    asked = Asked(content=content, compiled=compiled, at=at, matching=matching, keys=keys)
+    desk.asked[id(content)] = asked
+    return asked
 
 
 def priced(desk: Desk, content: Content) -> Priced:
     """Return what an event earns by the rules of its moment and what the caps still allow."""
-    compiled = desk.rules(content.occurred_at)
-    if compiled is None:
+    asked = _asked(desk, content)
+    if asked is None:
         return NOTHING
-    basket, customer = basket_of(content), customer_of(desk, content)
-    keys = {key.key: key for key in cap_keys(compiled, basket, customer, content.occurred_at)}
+    keys = asked.keys
     left = {
         name: desk.budgets.get(name, 0)
         if key.period is Period.BUDGET
         else max(0, key.limit - desk.used.get(name, 0))
         for name, key in keys.items()
     }
-    found = price(basket, customer, content.occurred_at, compiled, Headroom(by_cap=left))
+    headroom = Headroom(by_cap=left)
+    found = price_at(asked.at, content.occurred_at, asked.compiled, headroom, matching=asked.matching)
     for award in found.awards:
         for trim in award.trims:
             if trim.period is Period.BUDGET and trim.cap_key in keys:

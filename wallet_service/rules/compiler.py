@@ -10,12 +10,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from wallet_service.kernel.clock import NEVER, Instant, from_datetime
 from wallet_service.rules.conditions import holds_of, picker_of
-from wallet_service.rules.model import Period
+from wallet_service.rules.model import Basket, Customer, Period
 from wallet_service.rules.occasion import Holds, Occasion, Picker
 from wallet_service.rules.reckoning import Reckon, reckon_of
 from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset
@@ -73,6 +73,10 @@ class CompiledRule:
         return self.pick(at)
 
 
+Match: TypeAlias = tuple[CompiledRule, Sequence[int]]
+"""A rule that matches, and the lines that it is about."""
+
+
 class Compiled:
     """A version of a ruleset with its campaigns, ready to price."""
 
@@ -94,10 +98,14 @@ class Compiled:
         self._boundaries = sorted({rule.starts_at for rule in rules} | {rule.ends_at for rule in rules})
         self._indexes: dict[int, _Index] = {}
 
-    def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
+    def occasion(self, basket: Basket, customer: Customer, moment: Instant) -> Occasion:
+        """Return an event as this ruleset sees it: in its time zone."""
+        return Occasion(basket, customer, moment, self.zone)
+
+    def matching(self, at: Occasion, moment: Instant) -> list[Match]:
         """Return the rules that match, in order of priority, each with the lines it is about."""
         index = self._index_at(moment)
-        found: list[tuple[CompiledRule, Sequence[int]]] = []
+        found: list[Match] = []
         for position in sorted({position for key in _keys_of(at) for position in index.get(key, ())}):
             rule = self._rules[position]
             lines = rule.lines(at)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from operator import add
 
 from wallet_service.kernel.clock import Instant
-from wallet_service.rules.compiler import Compiled, CompiledRule
+from wallet_service.rules.compiler import Compiled, CompiledRule, Match
 from wallet_service.rules.composing import Contender, amounts, composed
 from wallet_service.rules.model import Award, Basket, CapKey, CapUse, Customer, Headroom, Period, Priced, Trim
 from wallet_service.rules.occasion import Occasion
@@ -20,16 +20,21 @@ from wallet_service.rules.rounding import apportioned
 
 def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Instant) -> tuple[CapKey, ...]:
     """Return the caps that reach beyond this order and may trim it; ask what is left of them before pricing."""
-    at = Occasion(basket, customer, moment, compiled.zone)
+    at = compiled.occasion(basket, customer, moment)
+    return cap_keys_of(at, compiled.matching(at, moment))
+
+
+def cap_keys_of(at: Occasion, matching: Sequence[Match]) -> tuple[CapKey, ...]:
+    """Return the same for rules that are known to match."""
     found: dict[str, CapKey] = {}
-    for rule, _ in compiled.matching(at, moment):
+    for rule, _ in matching:
         for limit in rule.limits:
             if limit.period is not Period.ORDER:
                 key = limit.key_at(at)
-                found.setdefault(
-                    key,
-                    CapKey(key=key, period=limit.period, limit=limit.limit, campaign_id=limit.campaign_id),
-                )
+                if key not in found:
+                    found[key] = CapKey(
+                        key=key, period=limit.period, limit=limit.limit, campaign_id=limit.campaign_id
+                    )
     return tuple(found.values())
 
 
@@ -37,7 +42,20 @@ def price(
     basket: Basket, customer: Customer, moment: Instant, compiled: Compiled, headroom: Headroom
 ) -> Priced:
     """Return what the event earns, with the reasons; never more than the headroom of any cap."""
-    return _Pricing(Occasion(basket, customer, moment, compiled.zone), compiled, headroom).run(moment)
+    return price_at(compiled.occasion(basket, customer, moment), moment, compiled, headroom)
+
+
+def price_at(
+    at: Occasion,
+    moment: Instant,
+    compiled: Compiled,
+    headroom: Headroom,
+    *,
+    matching: Sequence[Match] | None = None,
+) -> Priced:
+    """Return the same for an occasion that is made already, and for rules that are known to match it."""
+    matching = compiled.matching(at, moment) if matching is None else matching
+    return _Pricing(at, compiled, headroom).run(matching)
 
 
 class _Pricing:
@@ -55,10 +73,10 @@ class _Pricing:
         """What each line was given by rules that do not multiply."""
         self._total: list[int] = [0] * len(at.everything)
 
-    def run(self, moment: Instant) -> Priced:
+    def run(self, matching: Sequence[Match]) -> Priced:
         """Price depth by depth: a multiplier needs what it multiplies."""
         by_depth: dict[int, list[tuple[CompiledRule, Sequence[int]]]] = {}
-        for rule, lines in self._compiled.matching(self._at, moment):
+        for rule, lines in matching:
             by_depth.setdefault(rule.depth, []).append((rule, lines))
         for depth in sorted(by_depth):
             raws = [(rule, self._raw(rule, lines)) for rule, lines in by_depth[depth]]
