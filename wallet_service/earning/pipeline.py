@@ -22,7 +22,7 @@ from wallet_service.earning import store
 from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.courtesy import Courtesy
-from wallet_service.earning.model import TRIES_MAX, Event, EventKind, EventState
+from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState, Result
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Asked, Desk, bought_of, caps_of, decide, wait
 from wallet_service.fraud.model import Limits
@@ -69,6 +69,8 @@ class Round:
     segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
     asked: dict[int, Asked] = field(default_factory=dict)
+    known: dict[EventId, Result] = field(default_factory=dict)
+    """What stands written as the result of each event."""
 
     @property
     def wallets(self) -> list[WalletId]:
@@ -161,6 +163,7 @@ class Pipeline:
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]
             desk.events[event.event_id] = event
+            work.known.setdefault(event.event_id, event.result)
             if event.kind is EventKind.PURCHASE:
                 desk.orders.setdefault(event.content.order_ref, event.event_id)
         for event in work.owing:
@@ -229,7 +232,7 @@ class Pipeline:
 
     def _written(self, work: Round) -> store.Written:
         """Collect what has changed since it was last written."""
-        written = store.Written(wallets=work.wallets)
+        written = store.Written(wallets=work.wallets, known=work.known)
         for desk in work.desks.values():
             written.events += [desk.events[event_id] for event_id in sorted(desk.changed)]
             desk.changed.clear()
@@ -237,6 +240,7 @@ class Pipeline:
 
     async def _write(self, work: Round, written: store.Written) -> None:
         held = await store.record(self._db, work.lease, written, timeout_seconds=_SECONDS)
+        work.known.update((event.event_id, event.result) for event in written.events)
         if len(held) < len(work.claims):
             _log.warning("%d wallets were taken over by another worker", len(work.claims) - len(held))
             work.claims = [claim for claim in work.claims if claim.wallet_id in held]
