@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 from wallet_client import AsyncWalletClient, EarnEvent, OrderLine, PurchaseEvent, Recorded, earn_event
 
 from loadtest.figures import Run, channels_to
@@ -91,34 +92,48 @@ async def open_wallets(client: AsyncWalletClient) -> None:
     await asyncio.gather(*(one(number) for number in range(EARNERS)))
 
 
-def _lines() -> list[tuple[str, str, int, int]]:
-    return [(f"sku-{n}", random.choice(_DEPARTMENTS), random.randint(1, 3), 99 + 100 * n) for n in range(5)]
+def _lines() -> list[tuple[str, str, str, int, int]]:
+    """Return five lines: article, department, brand (every third our own), pieces, price."""
+    return [
+        (
+            f"sku-{n}",
+            random.choice(_DEPARTMENTS),
+            "own" if n % 3 == 0 else "",
+            random.randint(1, 3),
+            99 + 100 * n,
+        )
+        for n in range(5)
+    ]
+
+
+def _said(number: int) -> tuple[str, tuple[str, ...]]:
+    """Return where it was bought, and with which coupons: half in the app, every third with one."""
+    return ("app" if number % 2 else "store"), ((f"c{number % 8}",) if number % 3 == 0 else ())
 
 
 def purchases() -> Iterator[EarnEvent]:
     """Yield purchases of five lines by customers taking turns, without end."""
     for number in itertools.count():
         lines = [
-            OrderLine(sku=sku, category=category, brand="own", quantity=pieces, unit_price_minor=price)
-            for sku, category, pieces, price in _lines()
+            OrderLine(sku=sku, category=category, brand=brand, quantity=pieces, unit_price_minor=price)
+            for sku, category, brand, pieces, price in _lines()
         ]
-        order = f"o-{new_id()}"
-        bought = PurchaseEvent(order_ref=order, currency="EUR", lines=lines, channel="app", coupons=["c3"])
+        order, (channel, coupons) = f"o-{new_id()}", _said(number)
+        bought = PurchaseEvent(order_ref=order, currency="EUR", lines=lines, channel=channel, coupons=coupons)
         yield earn_event(
             (PROGRAM, f"earner-{number % EARNERS}"), bought, source="bench", source_event_id=order,
             occurred_at=datetime.now(UTC),
         )  # fmt: skip
 
 
-def stored_purchase() -> str:
+def stored_purchase(number: int) -> str:
     """Return such a purchase as it is stored, its order named ORDER."""
-    import msgspec
-
     lines = tuple(
-        StoredLine(sku=sku, category=category, brand="own", quantity=pieces, unit_price_minor=price)
-        for sku, category, pieces, price in _lines()
+        StoredLine(sku=sku, category=category, brand=brand, quantity=pieces, unit_price_minor=price)
+        for sku, category, brand, pieces, price in _lines()
     )
-    bought = Purchase(order_ref="ORDER", currency="EUR", lines=lines, channel="app", coupons=("c3",))
+    channel, coupons = _said(number)
+    bought = Purchase(order_ref="ORDER", currency="EUR", lines=lines, channel=channel, coupons=coupons)
     content = Content(kind=EventKind.PURCHASE, occurred_at=Instant(time.time_ns() // 1_000), purchase=bought)
     return msgspec.json.encode(content).decode()
 
@@ -132,11 +147,12 @@ class Backlog:
 
     async def put(self, wallets: int, each: int) -> None:
         """Let so many events of so many wallets wait."""
-        for first in range(1, wallets + 1, 25_000):
-            last = min(first + 24_999, wallets)
-            name = f"{next(self._batch)}-"
+        # Six kinds of purchases, so that what is alone and what is in a backlog is the same mixture.
+        step = -(-wallets // 6)
+        for first in range(1, wallets + 1, step):
+            last, number = min(first + step - 1, wallets), next(self._batch)
             await self._owner.execute(
-                _SQL["seed_events"], first, last, each, stored_purchase(), name, timeout=120
+                _SQL["seed_events"], first, last, each, stored_purchase(number), f"{number}-", timeout=120
             )
         await self._owner.execute("vacuum analyze earning.event, earning.queue", timeout=120)
 
@@ -150,8 +166,7 @@ class Backlog:
         """Wait until nothing waits; returns when that was seen."""
         deadline = time.perf_counter() + DRAINED_SECONDS_MAX
         while (now := time.perf_counter()) < deadline:
-            _, waiting = await self.counted()
-            if not waiting:
+            if not await self._owner.fetchval(_SQL["events_wait"], timeout=60):
                 return now
             await asyncio.sleep(0.05)
         raise RuntimeError("events were not worked in time")

@@ -258,8 +258,8 @@ class Pipeline:
         cleared = [
             desk.events[e.event_id] for e in due if desk.events[e.event_id].state is EventState.CLEARED
         ]
-        if any(event.kind is EventKind.RETURN for event in cleared):
-            # A return acts on what a purchase before it brought.
+        if len(cleared) == 1 or any(event.kind is EventKind.RETURN for event in cleared):
+            # A return acts on what a purchase before it brought. One alone needs no task of its own.
             for event in cleared:
                 await self._give(work, desk, desk.events[event.event_id])
         else:
