@@ -239,15 +239,20 @@ async def _costs(run: Run, process: Process, backlog: Backlog) -> dict[str, Any]
     await backlog.put(BACKLOG // EVENTS_EACH, EVENTS_EACH)
     large = await _drain_cost(run, backlog, 0, run.seconds)
     run.say(f"{'earn: event, full backlog':<28} {large['per_s']:>10,.0f}/s   CPU {large['cpu_us']:>8.0f} µs")
+    before, _ = await backlog.counted()
     busy = await rate(run.stage, reserve, RESERVERS, run.seconds)
-    run.say(f"{'earn: reserve, full backlog':<28} {busy.per_s:>10,.0f}/s   p99 {busy.p99_ms:>8.2f} ms")
+    beside = ((await backlog.counted())[0] - before) / run.seconds
+    run.say(
+        f"{'earn: reserve, full backlog':<28} {busy.per_s:>10,.0f}/s   p99 {busy.p99_ms:>8.2f} ms   "
+        f"beside {beside:,.0f} events/s"
+    )
     for channel in channels:
         await channel.close()
     _, left = await backlog.counted()
     assert left, "the backlog was used up before the end"
     return {
         "event_alone": small, "event_in_backlog": large, "reserve_alone": quiet.as_json(),
-        "reserve_beside_backlog": busy.as_json(),
+        "reserve_beside_backlog": busy.as_json(), "events_beside_reserves_per_s": round(beside, 1),
     }  # fmt: skip
 
 

@@ -85,7 +85,7 @@ class Pipeline:
         self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
     ) -> None:
         self._db = db
-        self._courtesy = Courtesy(ledger)
+        self.courtesy = Courtesy(ledger)
         self._rules = rules
         self._policies = policies
         self._limits = limits
@@ -133,7 +133,7 @@ class Pipeline:
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
         keys: set[str] = set()
-        self._courtesy.begin()
+        self.courtesy.begin()
         for event in work.due:
             if event.state is EventState.HELD and event.kind is not EventKind.RETURN:
                 try:
@@ -141,7 +141,7 @@ class Pipeline:
                 except Exception:  # noqa: BLE001 - a worker's loop: deciding it fails again, and is counted there
                     found = ()
                 keys |= {key.key for key in found if key.period is not Period.BUDGET}
-                await self._courtesy.pause()
+                await self.courtesy.pause()
         if not keys:
             return {}
         return await store.read_cap_use(self._db, work.wallets, keys, timeout_seconds=_SECONDS)
@@ -189,7 +189,7 @@ class Pipeline:
 
     async def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
         desks = self._desks(work)
-        self._courtesy.begin()
+        self.courtesy.begin()
         for event in work.due:
             desk = desks[event.wallet_id]
             try:
@@ -200,7 +200,7 @@ class Pipeline:
             except Exception:  # noqa: BLE001 - a worker's loop: one event nobody foresaw must not stop the others
                 _log.exception("an event could not be decided")
                 self._put_off(desk, event)
-            await self._courtesy.pause()
+            await self.courtesy.pause()
         return desks
 
     def _put_off(self, desk: Desk, event: Event) -> None:
@@ -274,7 +274,7 @@ class Pipeline:
         done = 0
         while done < len(event.result.acts):
             act = event.result.acts[done]
-            outcome = await self._courtesy.submit(command_of(event, act), _LEDGER_SECONDS)
+            outcome = await self.courtesy.submit(command_of(event, act), _LEDGER_SECONDS)
             if not isinstance(outcome, Refusal):
                 done += 1
                 continue
@@ -300,7 +300,7 @@ class Pipeline:
             raise TakenOver
 
     async def _mature(self, desk: Desk, event: Event) -> None:
-        outcome = await self._courtesy.submit(mature_of(event), _LEDGER_SECONDS)
+        outcome = await self.courtesy.submit(mature_of(event), _LEDGER_SECONDS)
         if isinstance(outcome, Refusal) and outcome.reason in TRANSIENT:
             return desk.put(replace(event, due_at=after(desk.now, 1)))
         # Nothing pending any more: it was taken back meanwhile, or this is a repetition.

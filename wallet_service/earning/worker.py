@@ -13,6 +13,7 @@ from wallet_service.runtime.errors import DatabaseError
 _log = logging.getLogger(__name__)
 WALLETS: Final = 200
 """In one round: enough to fill the ledger's batches, few enough to give way to calls in between."""
+WALLETS_BESIDE_CALLS: Final = 40
 LANES: Final = 2
 """Rounds side by side: while one waits for the database, the other decides."""
 TIDY_SECONDS: Final = 10.0
@@ -37,22 +38,26 @@ class EarningWorker:
                 group.create_task(self._run(lane))
 
     async def _run(self, lane: Pipeline) -> None:
+        # Beside calls one lane is enough.
+        first, courtesy = lane is self._lanes[0], lane.courtesy
         tidied_at = time.monotonic()
         while True:
             try:
-                claimed = await self._round(lane)
+                begun, limit = time.monotonic(), WALLETS_BESIDE_CALLS if courtesy.pressed else WALLETS
+                claimed = await self._round(lane, limit) if first or limit == WALLETS else 0
                 if time.monotonic() - tidied_at > TIDY_SECONDS:
                     tidied_at = time.monotonic()
                     await self._tidy(lane)
-                if claimed >= WALLETS // 4:
+                if claimed >= limit // 4:
+                    await courtesy.rest_after(time.monotonic() - begun)
                     continue
             except (DatabaseError, TakenOver) as fault:
                 _log.warning("a round was cut short: %s", fault or type(fault).__name__)
             await asyncio.sleep(self._interval_seconds)
 
-    async def _round(self, lane: Pipeline) -> int:
+    async def _round(self, lane: Pipeline, limit: int) -> int:
         async with self._in_work[lane]:
-            claimed = 0 if self._stopping else await lane.run(WALLETS)
+            claimed = 0 if self._stopping else await lane.run(limit)
             self.worked += claimed
             return claimed
 
