@@ -29,6 +29,7 @@ from wallet_service.fraud.model import Judgement, Limits, Signals, Verdict
 from wallet_service.fraud.policy import judge
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
+from wallet_service.kernel.ids import uuid5
 from wallet_service.rules.compiler import Compiled, Match
 from wallet_service.rules.model import (
     NOTHING,
@@ -56,12 +57,12 @@ _DAY: Final = DAY_SECONDS * MICROSECONDS_PER_SECOND
 def event_id_of(source: str, source_event_id: str) -> EventId:
     """Return the id of an event: UUIDv5 of its source and the source's own id."""
     # The length keeps a source that contains the separator apart from an id that does.
-    return EventId(str(uuid.uuid5(_EVENTS, f"{len(source)}/{source}/{source_event_id}")))
+    return EventId(uuid5(_EVENTS, f"{len(source)}/{source}/{source_event_id}"))
 
 
 def act_id_of(event_id: str, what: str) -> str:
     """Return the operation id of one act of an event, the same each time."""
-    return str(uuid.uuid5(uuid.UUID(event_id), what))
+    return uuid5(uuid.UUID(event_id), what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
