@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from office import RALF, RITA, SECOND, SENIOR, Office, new_id, said
 from shop import PROGRAM
+from wallet.v1 import types_pb2
 
 from wallet_service.earning.model import EventState
 from wallet_service.fraud.judged import SubjectKind
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.model import EntryFilter, ReservationState, ReviewState
+from wallet_service.ledger.wire import reservation_message
 from wallet_service.review.model import CaseState, Decision, OnTimeout, ReviewerTerms
 from wallet_service.review.policy import act_id_of, case_id_of
 
@@ -33,6 +35,19 @@ async def test_a_doubted_hold_gets_one_case_with_what_was_known(office: Office):
     assert (evidence.available, evidence.reserved) == (60_000, 40_000)
     assert [line.kind for line in evidence.history] == ["RESERVE", "CREDIT"]
     await office.is_sound()
+
+
+async def test_a_hold_says_on_the_wire_that_it_waits(office: Office):
+    anna = await office.customer()
+    reservation_id, case_id = await office.doubted(anna)
+    message = reservation_message(anna, await office.hold(anna, reservation_id))
+    assert (message.state, message.review) == (
+        types_pb2.RESERVATION_STATE_HELD,
+        types_pb2.REVIEW_STATE_WAITING,
+    )
+    await office.decide(case_id, approve=False)
+    message = reservation_message(anna, await office.hold(anna, reservation_id))
+    assert message.review == types_pb2.REVIEW_STATE_REJECTED
 
 
 async def test_the_more_is_at_stake_the_sooner_it_is_shown(office: Office):

@@ -41,6 +41,7 @@ create table review.case_file (
 
 create index case_file_id on review.case_file (case_id);
 create index case_file_open on review.case_file (priority desc, opened_at, case_id) where state <= 3;
+create index case_file_priority on review.case_file (priority desc, opened_at, case_id);
 create index case_file_due on review.case_file (program_id, due_at) where state <= 3;
 create index case_file_unapplied on review.case_file (case_id) where not applied;
 create index case_file_opened on review.case_file (program_id, opened_at);

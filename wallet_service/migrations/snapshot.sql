@@ -1511,6 +1511,8 @@ CREATE INDEX case_file_open ON review.case_file USING btree (priority DESC, open
 
 CREATE INDEX case_file_opened ON review.case_file USING btree (program_id, opened_at);
 
+CREATE INDEX case_file_priority ON review.case_file USING btree (priority DESC, opened_at, case_id);
+
 CREATE INDEX case_file_unapplied ON review.case_file USING btree (case_id) WHERE (NOT applied);
 
 CREATE INDEX label_at ON review.label USING btree (at);

@@ -13,6 +13,7 @@ from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import OperationId, ProgramId, WalletId
 from wallet_service.ledger.model import ReservationState
 from wallet_service.review.model import (
+    OPEN_STATES,
     ActKind,
     Case,
     CaseAct,
@@ -80,8 +81,10 @@ async def read_cases(
     db: Statements, chosen: CaseFilter, after: Position, limit: int, *, timeout_seconds: float
 ) -> list[Found]:
     """Return a page of cases, the most urgent first."""
+    # A statement of its own for what is open: that is a small part of the table, with an index of its own.
+    name = "cases_open" if chosen.states and OPEN_STATES.issuperset(chosen.states) else "cases"
     rows = await db.fetch(
-        _SQL["cases"], chosen.program_id, [int(state) for state in chosen.states] or None, chosen.assigned_to,
+        _SQL[name], chosen.program_id, [int(state) for state in chosen.states] or None, chosen.assigned_to,
         chosen.wallet_id, *after, limit, timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return [_found(row) for row in rows]
