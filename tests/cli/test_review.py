@@ -48,7 +48,7 @@ def test_a_case_is_listed_shown_taken_and_decided(up: Running) -> None:
     first, second = [str(case["case_id"]) for case in waiting(up, 2)]
     assert first in wallet("review", "list", *here).stdout
     taken = wallet("review", "take", first, "--reviewer", "rita", *here)
-    assert taken.stdout == f"{first}: assigned to rita\n"
+    assert taken.stdout == f"{first}: assigned to rita\n", taken.stderr
     refused = wallet("review", "approve", first, "--reason", "fine", "--reviewer", "ralf", *here)
     assert refused.returncode == 1
     assert "CASE_TAKEN" in the_one_line(refused)

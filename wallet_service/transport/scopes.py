@@ -35,9 +35,13 @@ class Scope(StrEnum):
     REVIEW_READ = "review.read"
     REVIEW_DECIDE = "review.decide"
     REVIEW_SENIOR = "review.senior"
-    """Opens no method: whoever has it decides what is escalated, and is bound by no limit."""
+    """Whoever has it decides what is escalated, and is bound by no limit."""
     REVIEW_DELEGATE = "review.delegate"
-    """Opens no method: whoever has it, a back office, may name the reviewer that it speaks for."""
+    """Whoever has it, a back office, may name the reviewer that it speaks for."""
+
+
+WIDENING: Final = frozenset({Scope.REVIEW_SENIOR, Scope.REVIEW_DELEGATE})
+"""Open no method; they say how far a method goes that another scope opens. For services only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
