@@ -14,6 +14,7 @@ from wallet_service.ledger.model import EntryFilter, ReservationState, ReviewSta
 from wallet_service.ledger.wire import reservation_message
 from wallet_service.review.model import CaseState, Decision, OnTimeout, ReviewerTerms
 from wallet_service.review.policy import act_id_of, case_id_of
+from wallet_service.review.wire import evidence_message
 
 HOUR = 3_600 * SECOND
 
@@ -35,6 +36,18 @@ async def test_a_doubted_hold_gets_one_case_with_what_was_known(office: Office):
     assert (evidence.available, evidence.reserved) == (60_000, 40_000)
     assert [line.kind for line in evidence.history] == ["RESERVE", "CREDIT"]
     await office.is_sound()
+
+
+async def test_a_signal_of_a_kind_that_nobody_foresaw_does_not_keep_cases_from_being_opened(office: Office):
+    anna = await office.customer()
+    reservation_id = await office.reserve(anna, 100)
+    signals = {"score": 0.5, "none": None, "ids": [1, 2], "more": {"a": 1}}
+    await office.doubt(anna, reservation_id, 100, signals=signals)
+    await office.worker.work()
+    (case,) = await office.cases()
+    said_so = {"score": "0.5", "none": "null", "ids": ["1", "2"], "more": '{"a": 1}'}
+    assert case.evidence.signals == said_so
+    assert evidence_message(case.evidence).signals[0].value == '["1", "2"]'
 
 
 async def test_a_hold_says_on_the_wire_that_it_waits(office: Office):

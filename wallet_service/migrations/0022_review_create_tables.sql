@@ -39,6 +39,7 @@ create table review.case_file (
   check (applied or operation_id is not null)
 ) with (fillfactor = 80);
 
+create index case_file_subject on review.case_file (wallet_id, subject_kind, subject_id);
 create index case_file_id on review.case_file (case_id);
 create index case_file_open on review.case_file (priority desc, opened_at, case_id) where state <= 3;
 create index case_file_priority on review.case_file (priority desc, opened_at, case_id);

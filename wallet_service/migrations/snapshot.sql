@@ -1513,6 +1513,8 @@ CREATE INDEX case_file_opened ON review.case_file USING btree (program_id, opene
 
 CREATE INDEX case_file_priority ON review.case_file USING btree (priority DESC, opened_at, case_id);
 
+CREATE INDEX case_file_subject ON review.case_file USING btree (wallet_id, subject_kind, subject_id);
+
 CREATE INDEX case_file_unapplied ON review.case_file USING btree (case_id) WHERE (NOT applied);
 
 CREATE INDEX label_at ON review.label USING btree (at);

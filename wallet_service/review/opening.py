@@ -30,12 +30,11 @@ from wallet_service.runtime.session import Statements
 BATCH: Final = 200
 LOOKBACK_SECONDS: Final = 7 * 86_400
 """What was judged longer ago than this and has no case yet is left to reconciliation."""
-OVERLAP_SECONDS: Final = 120
-"""What was recorded by then has certainly become visible."""
+OVERLAP_SECONDS: Final = 600
+"""What was recorded longer ago than this is visible by now, whatever two machines' clocks differ by."""
 UNBORN_SECONDS: Final = 60
 """A judgement whose reservation has not come to be after this time never will."""
 _SECONDS: Final = 10.0
-_DAY: Final = 86_400_000_000
 
 
 class Links(Protocol):
@@ -91,14 +90,13 @@ class Opening:
         return opened
 
     def _remember(self, waiting: list[Waiting], *, unborn: bool) -> None:
-        """Look back less far the next time; only if nothing was left behind."""
-        judged = [each.judged_at for each in waiting if each.subject_kind is not SubjectKind.EVENT]
+        """Look back less far the next time, if nothing was left behind."""
         if unborn:
             return
-        if judged:
-            self._seen = after(max(judged), -OVERLAP_SECONDS)
-        elif self._seen is None:
-            self._seen = Instant(time.time_ns() // 1_000 - _DAY)
+        judged = [each.judged_at for each in waiting if each.subject_kind is not SubjectKind.EVENT]
+        # A full page ends where its last one was judged; after any other there is nothing older left.
+        newest = max(judged) if len(judged) >= BATCH else Instant(time.time_ns() // 1_000)
+        self._seen = max(self._seen or Instant(0), after(newest, -OVERLAP_SECONDS))
 
     async def _case(self, waiting: Waiting, terms: Policy) -> Case | None:
         """Return the case to open; None: its reservation has not come to be yet."""

@@ -35,13 +35,24 @@ _SQL: Final = load_statements("wallet_service.review")
 _REASONS_MAX: Final = 100
 _evidence: Final = msgspec.json.Decoder(Evidence).decode
 _texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
-_signals: Final = msgspec.json.Decoder(dict[str, Signal]).decode
+_signals: Final = msgspec.json.Decoder(dict[str, object]).decode
 _policy: Final = msgspec.json.Decoder(Policy).decode
 
 Position = tuple[int, Instant, CaseId]
 """Where a page of cases ended: priority, moment of opening, id."""
 
 FIRST: Final[Position] = (2**31 - 1, Instant(0), CaseId("00000000-0000-0000-0000-000000000000"))
+
+
+def _signals_of(text: str) -> dict[str, Signal]:
+    """Return signals as evidence keeps them: whatever else a judge may say one day is kept in its words."""
+    return {name: _signal(value) for name, value in _signals(text).items()}
+
+
+def _signal(value: object) -> Signal:
+    if isinstance(value, str | int):
+        return value
+    return [str(item) for item in value] if isinstance(value, list) else json.dumps(value)
 
 
 def _case(row: Row) -> Case:
@@ -135,7 +146,7 @@ async def read_unopened(
         Waiting(
             wallet_id=WalletId(str(row["wallet_id"])), subject_kind=SubjectKind(row["subject_kind"]),
             subject_id=str(row["subject_id"]), program_id=ProgramId(row["program_id"]), customer_ref=row["customer_ref"],
-            amount=row["amount_minor"], reasons=_texts(row["reasons"]), signals=_signals(row["signals"]),
+            amount=row["amount_minor"], reasons=_texts(row["reasons"]), signals=_signals_of(row["signals"]),
             policy_version=row["policy_version"], judged_at=Instant(row["judged_at"]), now=Instant(row["now"]),
             people_now=Instant(row["people_now"]),
         )
