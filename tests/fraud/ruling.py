@@ -9,7 +9,8 @@ from typing import Any
 from rig import ACCOUNTABLE, Api, Shop, open_shop, stamp
 from wallet.v1 import admin_pb2, fraud_pb2, types_pb2
 
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+START = datetime(2037, 3, 1, tzinfo=UTC)
+"""After every wallet was opened: the time of a wallet never runs backwards. A midnight, where buckets begin."""
 
 
 def limit(name: str = "LIMITED", **fields: Any) -> dict[str, Any]:

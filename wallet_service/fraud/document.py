@@ -22,7 +22,7 @@ TTL_SECONDS_MAX: Final = 2_592_000
 RETENTION_DAYS_MAX: Final = 3_660
 EVENT_KINDS: Final = frozenset({"purchase", "referral", "share", "review", "signup", "birthday", "custom"})
 
-_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{1,47}")
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,47}")
 _TRACE: Final = re.compile(r"([a-z0-9-]{1,16}\.)?[0-9a-f]{32}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TITLE_MAX: Final = 256

@@ -200,4 +200,7 @@ async def _opinions(
             found = await advisor.opinions(asked)
     except TimeoutError:
         return []
+    except Exception:  # noqa: BLE001 - an opinion is one voice: decisions go on without it
+        _log.exception("an advisor failed")
+        return []
     return [(number, each) for number, each in zip(chosen, found, strict=True) if each is not None]
