@@ -15,9 +15,10 @@ import grpc
 from wallet.v1.types_pb2 import Balance, Order, Reservation
 
 from wallet_client.admin import Admin
-from wallet_client.checkout import Checkout
+from wallet_client.checkout import Checkout, DeviceLike
 from wallet_client.client import AsyncWalletClient
 from wallet_client.errors import Answer, Overloaded, TurnedAway
+from wallet_client.fraud import Fraud
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
@@ -209,7 +210,8 @@ class BlockingCheckout:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -222,6 +224,7 @@ class BlockingCheckout:
             order,
             quote_token=quote_token,
             device=device,
+            payment_method_hash=payment_method_hash,
             ttl_seconds=ttl_seconds,
             expected_version=expected_version,
             reservation_id=reservation_id,
@@ -281,6 +284,19 @@ class BlockingRules:
     segments = _yields(Rules.segments)
 
 
+class BlockingFraud:
+    """As `Fraud`, waiting."""
+
+    def __init__(self, loop: _Loop, face: Fraud) -> None:
+        self._loop = loop
+        self._face = face
+
+    put_policy = _waits(Fraud.put_policy)
+    get_policy = _waits(Fraud.get_policy)
+    history = _yields(Fraud.history)
+    report = _waits(Fraud.report)
+
+
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -319,6 +335,7 @@ class WalletClient:
         self.wallet = BlockingWallets(self._loop, self._client.wallet)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
         self.rules = BlockingRules(self._loop, self._client.rules)
+        self.fraud = BlockingFraud(self._loop, self._client.fraud)
 
     @contextmanager
     def reservation(
@@ -328,7 +345,8 @@ class WalletClient:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -341,6 +359,7 @@ class WalletClient:
             order,
             quote_token=quote_token,
             device=device,
+            payment_method_hash=payment_method_hash,
             ttl_seconds=ttl_seconds,
             expected_version=expected_version,
             reservation_id=reservation_id,

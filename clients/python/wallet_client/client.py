@@ -12,8 +12,9 @@ from wallet.v1.types_pb2 import Order
 
 from wallet_client.admin import Admin
 from wallet_client.calls import Calls
-from wallet_client.checkout import Checkout
+from wallet_client.checkout import Checkout, DeviceLike
 from wallet_client.errors import OutcomeUnknown, WalletError
+from wallet_client.fraud import Fraud
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, new_id
 from wallet_client.lines import Lines, Tls, TokenSource
@@ -27,7 +28,8 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules.
+    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` and `fraud` what AdminService does
+      with rules and with fraud policies.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -55,6 +57,7 @@ class AsyncWalletClient:
         self.wallet = Wallets(self._calls)
         self.admin = Admin(self._calls)
         self.rules = Rules(self._calls)
+        self.fraud = Fraud(self._calls)
 
     @asynccontextmanager
     async def reservation(
@@ -64,7 +67,8 @@ class AsyncWalletClient:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -86,6 +90,7 @@ class AsyncWalletClient:
                 order,
                 quote_token=quote_token,
                 device=device,
+                payment_method_hash=payment_method_hash,
                 ttl_seconds=ttl_seconds,
                 expected_version=expected_version,
                 reservation_id=reservation_id,
