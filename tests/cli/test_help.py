@@ -8,8 +8,19 @@ from typer.testing import CliRunner
 
 from wallet_service.cli.app import app
 
-COMMANDS = {"up", "serve", "work", "migrate", "health", "demo", "token", "wallet", "reconcile", "rules"} | {
-    "fraud"
+COMMANDS = {
+    "fraud",
+    "up",
+    "serve",
+    "work",
+    "migrate",
+    "health",
+    "demo",
+    "token",
+    "wallet",
+    "reconcile",
+    "review",
+    "rules",
 }
 
 

@@ -13,7 +13,8 @@ from wallet_service.earning.model import Content, EventKind, EventState
 from wallet_service.earning.store import digest_of
 from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.fraud.devices import Context
-from wallet_service.fraud.judgements import BEGINNING, JudgedAs, judgements_after
+from wallet_service.fraud.judged import JudgedAs
+from wallet_service.fraud.judgements import BEGINNING, judgements_after
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.kernel.errors import Refusal
 
