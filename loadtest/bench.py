@@ -28,7 +28,9 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
-PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "earn", "growth")
+PARTS: Final = (
+    "echo", "unary", "batch", "fraud", "in_process", "workers", "trial", "overload", "earn", "growth",
+)  # fmt: skip
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -39,6 +41,8 @@ async def serve_and_measure(run: Run, parts: set[str]) -> None:
         await figures.unary(run, process)
     if "batch" in parts:
         await figures.batches(run, process)
+    if "fraud" in parts:
+        await figures.guarded(run, process)
     run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
     run.stage.stop(process)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
+from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, review_pb2, wallet_pb2
 
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
@@ -19,7 +19,12 @@ from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
 from wallet_service.earning.worker import EarningWorker
-from wallet_service.fraud.model import Limits as FraudLimits
+from wallet_service.fraud.authoring import FraudAuthoring
+from wallet_service.fraud.devices import DeviceKeys
+from wallet_service.fraud.model import PaceLimits
+from wallet_service.fraud.service import Fraud
+from wallet_service.fraud.telemetry import watch_fraud
+from wallet_service.fraud.worker import FraudWorker
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
@@ -29,6 +34,12 @@ from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
+from wallet_service.review.carrying import Carrying
+from wallet_service.review.opening import Opening
+from wallet_service.review.rpc import ReviewRpc
+from wallet_service.review.service import Review
+from wallet_service.review.telemetry import watch_review
+from wallet_service.review.worker import ReviewWorker
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
@@ -36,7 +47,7 @@ from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
 from wallet_service.runtime.errors import DatabaseError, StartError
 from wallet_service.runtime.heap import settle_heap
-from wallet_service.runtime.keys import development_secret, load_secret, load_signing_keys
+from wallet_service.runtime.keys import development_secret, load_device_keys, load_signing_keys
 from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.runtime.telemetry import Telemetry, start_telemetry
 from wallet_service.transport.address import Binding
@@ -75,6 +86,10 @@ class Core:
     authoring: Authoring
     earning: Earning
     pipeline: Pipeline
+    fraud: Fraud
+    fraud_authoring: FraudAuthoring
+    review: Review
+    review_worker: ReviewWorker
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -96,25 +111,44 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
     rulesets = Rulesets(database)
     policies = Policies(database)
+    device_keys = load_device_keys(settings)
+    fraud = Fraud(
+        database,
+        cache,
+        DeviceKeys(active=device_keys.active, keys=device_keys.keys),
+        settings.fraud_budget_ms / 1_000,
+    )
     watch_ledger(telemetry.meter, ledger)
+    watch_fraud(telemetry.meter, fraud)
     life.on_stop("ledger", ledger.close)
     try:
         await ledger.programs.refresh()
         await rulesets.refresh()
         await policies.refresh()
+        await fraud.policies.refresh()
     except DatabaseError as fault:
         raise StartError(_unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
     life.keep("rulesets", rulesets.run)
     life.keep("earning-policies", policies.run)
+    life.keep("fraud-policies", fraud.policies.run)
+    life.on_stop("fraud-queues", fraud.behind.flush)
+    life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
+    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
+    carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
-        earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
-        pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
+        fraud=fraud, fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
+        earning=earning,
+        pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
+        review=Review(database, ledger, carrying),
+        review_worker=ReviewWorker(
+            database, Opening(database, ledger), carrying, settings.sweep_interval_ms / 1_000
+        ),
     )  # fmt: skip
 
 
@@ -122,11 +156,7 @@ async def start_server(
     settings: Settings, core: Core, life: Lifecycle, *, port: int | None = None, shared: bool = False
 ) -> str:
     """Open the door; returns HOST:PORT. It drains before anything that it needs is stopped."""
-    device_key = load_secret(
-        settings.device_key_file or settings.keys_dir / "device.secret",
-        create=settings.device_key_file is None,
-    )
-    checkout = Checkout(core.ledger, core.keys, device_key)
+    checkout = Checkout(core.ledger, core.keys, core.fraud)
     server = GrpcServer(
         hosted=[
             Hosted(
@@ -141,8 +171,12 @@ async def start_server(
                 room=EarningRpc(core.earning, core.keys),
             ),
             Hosted(
+                service=review_pb2.DESCRIPTOR.services_by_name["ReviewService"],
+                room=ReviewRpc(core.review, core.keys),
+            ),
+            Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                room=AdminRpc(core.ledger, core.keys, core.authoring),
+                room=AdminRpc(core.ledger, core.keys, core.authoring, core.fraud_authoring),
             ),
         ],
         authenticator=_authenticator(settings),
@@ -164,12 +198,15 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, and events moving."""
+    """Keep overdue holds and expired lots swept, events moving and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
     watch_earning(core.telemetry.meter, worker)
     life.keep("earning", worker.run)
+    life.keep("fraud-memory", FraudWorker(core.fraud).run)
+    watch_review(core.telemetry.meter, core.review_worker)
+    life.keep("review", core.review_worker.run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

@@ -22,10 +22,12 @@ from wallet_service.earning import store
 from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.courtesy import Courtesy
+from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState, Result
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Asked, Desk, bought_of, caps_of, decide, wait
-from wallet_service.fraud.model import Limits
+from wallet_service.fraud.model import PaceLimits, Signals
+from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
@@ -67,6 +69,7 @@ class Round:
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
     segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
+    signals: dict[EventId, Signals] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
     asked: dict[int, Asked] = field(default_factory=dict)
     known: dict[EventId, Result] = field(default_factory=dict)
@@ -82,13 +85,15 @@ class Pipeline:
     """Moves events on. One per worker: its rounds follow one another."""
 
     def __init__(
-        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
-    ) -> None:
+        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: PaceLimits,
+        fraud: Fraud,
+    ) -> None:  # fmt: skip
         self._db = db
         self.courtesy = Courtesy(ledger)
         self._rules = rules
         self._policies = policies
         self._limits = limits
+        self._fraud = fraud
         self.budgets = Budgets(db)
 
     def beside(self) -> Pipeline:
@@ -129,6 +134,12 @@ class Pipeline:
             found = await self._rules.segments_of(program_id, list(named), timeout_seconds=_SECONDS)
             work.segments |= {named[ref]: segments for ref, segments in found.items()}
         work.used = await self._used(work)
+        ruled = attempts_of(work.due, self._fraud.policies)
+        gathered = await self._fraud.gather(ruled)
+        work.signals = {
+            EventId(attempt.subject_id): signals
+            for (attempt, _), signals in zip(ruled, gathered, strict=True)
+        }
 
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
@@ -152,6 +163,7 @@ class Pipeline:
         for claim in work.claims:
             pace = work.pace.get(claim.wallet_id)
             program_id = claim.program_id
+            in_force = self._fraud.policies.of(program_id)
             desks[claim.wallet_id] = Desk(
                 now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
                 rules=partial(self._rules.at, program_id),
@@ -159,6 +171,7 @@ class Pipeline:
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
+                fraud=None if in_force is None else in_force.policy, signals=work.signals,
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]
@@ -182,6 +195,7 @@ class Pipeline:
                 # Another worker took what our slices had not used, for the last of a budget.
                 await self.budgets.give_back(all_of_them=True)
             else:
+                await note_judgements(self._fraud, work.desks, work.due)
                 return
         # Nothing was written: the wallets go back as they came.
         work.due, work.desks = [], self._desks(work)

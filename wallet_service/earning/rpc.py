@@ -43,7 +43,7 @@ class EarningRpc:
         self, request: earning_pb2.RecordEventRequest, call: Call
     ) -> earning_pb2.RecordEventResponse:
         """Take one event in; once answered it is durable."""
-        named = (arrival_of(request.event, call), _program_of(request.event))
+        named = (arrival_of(request.event, call, self._earning.traces), _program_of(request.event))
         (outcome,) = await self._earning.record([named], call.deadline)
         return _recorded(answered(outcome))
 
@@ -53,7 +53,7 @@ class EarningRpc:
         """Take many events in; one that is malformed or refused leaves the others untouched."""
         parsed: list[Named | Refusal] = []
         for number, event in enumerate(request.events):
-            parsed.append(_parsed(event, number, call))
+            parsed.append(self._parsed(event, number, call))
             if number % PARSED_TOGETHER == PARSED_TOGETHER - 1:
                 await asyncio.sleep(0)
         sound = [item for item in parsed if not isinstance(item, Refusal)]
@@ -66,6 +66,16 @@ class EarningRpc:
             else:
                 response.outcomes.add().recorded.CopyFrom(_recorded(outcome))
         return response
+
+    def _parsed(self, event: earning_pb2.EarnEvent, number: int, call: Call) -> Named | Refusal:
+        field = f"events[{number}]"
+        refusal = first_violation(event, field)
+        if refusal is not None:
+            return refusal
+        try:
+            return arrival_of(event, call, self._earning.traces, field), _program_of(event)
+        except RefusedError as refused:
+            return refused.refusal
 
     async def get_event(
         self, request: earning_pb2.GetEventRequest, call: Call
@@ -113,7 +123,7 @@ class EarningRpc:
         self, request: earning_pb2.SimulateEarnRequest, call: Call
     ) -> earning_pb2.SimulateEarnResponse:
         """Answer what an event would earn now; writes nothing."""
-        arrival = arrival_of(request.event, call)
+        arrival = arrival_of(request.event, call, self._earning.traces)
         found = answered(await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline))
         return earning_pb2.SimulateEarnResponse(
             amount_minor=found.amount, awards=[award_message(award) for award in found.awards]
@@ -143,16 +153,6 @@ class EarningRpc:
 def _program_of(event: earning_pb2.EarnEvent) -> ProgramId | None:
     named = event.wallet.WhichOneof("by") == "customer"
     return ProgramId(event.wallet.customer.program_id) if named else None
-
-
-def _parsed(event: earning_pb2.EarnEvent, number: int, call: Call) -> Named | Refusal:
-    refusal = first_violation(event, f"events[{number}]")
-    if refusal is not None:
-        return refusal
-    try:
-        return arrival_of(event, call, f"events[{number}]"), _program_of(event)
-    except RefusedError as refused:
-        return refused.refusal
 
 
 def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from wallet_service.earning.model import (
     Arrival,
@@ -20,11 +21,13 @@ from wallet_service.earning.model import (
     Result,
     value_of,
 )
+from wallet_service.fraud.model import Traces
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
 
+_NO_TRACES: Final = Traces()
 _SQL: Final = load_statements("wallet_service.earning")
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _content: Final = msgspec.json.Decoder(Content).decode
@@ -80,8 +83,8 @@ def _json(value: object) -> str:
 
 
 def digest_of(content: Content) -> str:
-    """Return what makes two contents the same."""
-    return sha256(_encode(content)).hexdigest()
+    """Return what makes two contents the same: what happened, whatever device told it under whichever key."""
+    return sha256(_encode(replace(content, traces=_NO_TRACES))).hexdigest()
 
 
 def _arrival(ordinal: int, arrival: Arrival, policy: Policy) -> dict[str, Any]:
@@ -243,6 +246,14 @@ async def read_events(
         _SQL["events"], wallet_id, before[0], before[1], chosen, limit, timeout_seconds=timeout_seconds
     )
     return [_event(row) for row in rows]
+
+
+async def review(
+    db: Statements, wallet_id: WalletId, event_id: EventId, *, approve: bool, timeout_seconds: float
+) -> bool:
+    """Carry out a person's decision about an event in review; False: it was not in review."""
+    done = await db.fetchval(_SQL["review"], wallet_id, event_id, approve, timeout_seconds=timeout_seconds)
+    return bool(done)
 
 
 async def read_policies(db: Statements, *, timeout_seconds: float) -> Mapping[ProgramId, Policy]:

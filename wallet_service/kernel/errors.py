@@ -73,6 +73,7 @@ class Reason(Enum):
     EVENT_NOT_FOUND = 25, Status.NOT_FOUND, "This wallet has no such event."
     RULESET_NOT_FOUND = 26, Status.NOT_FOUND, "The program has no such draft or version of its rules."
     CASE_NOT_FOUND = 27, Status.NOT_FOUND, "There is no such case, or nothing to decide about it."
+    FRAUD_POLICY_NOT_FOUND = 28, Status.NOT_FOUND, "The program has no such version of its fraud policy."
 
     ID_REUSED = 30, Status.ALREADY_EXISTS, "This id was used before with other content; nothing changed."
 
@@ -109,6 +110,12 @@ class Reason(Enum):
         Status.ABORTED,
         "The wallet or program has changed since the version that was expected.",
     )
+    FRAUD_REFUSED = 63, Status.FAILED_PRECONDITION, "The program's fraud policy does not let this pass."
+    DEVICE_CONFLICT = (
+        64,
+        Status.FAILED_PRECONDITION,
+        "Another device has a reservation open in this wallet.",
+    )
     UNDER_REVIEW = 65, Status.FAILED_PRECONDITION, "The reservation waits for a reviewer's decision."
     RESERVATION_REJECTED = 66, Status.FAILED_PRECONDITION, "A reviewer rejected the reservation."
 
@@ -140,11 +147,19 @@ class Reason(Enum):
     WALLET_NOT_EMPTY = 86, Status.FAILED_PRECONDITION, "The wallet still holds value."
 
     CASE_DECIDED = 90, Status.FAILED_PRECONDITION, "The case was decided before."
+    CASE_TAKEN = 91, Status.FAILED_PRECONDITION, "Another reviewer has taken the case."
+    REVIEWER_CONFLICT = 92, Status.PERMISSION_DENIED, "This reviewer may not decide this case."
+    ABOVE_REVIEWER_LIMIT = 93, Status.PERMISSION_DENIED, "The case is above what this reviewer may decide."
 
     PROGRAM_IMMUTABLE = 100, Status.FAILED_PRECONDITION, "What defines a program's money cannot change."
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."
     CLOCK_BACKWARDS = 102, Status.FAILED_PRECONDITION, "A program's clock never runs backwards."
     RULESET_INVALID = 103, Status.FAILED_PRECONDITION, "The rules cannot be published as they are."
+    FRAUD_POLICY_INVALID = (
+        104,
+        Status.FAILED_PRECONDITION,
+        "The fraud policy cannot be put in force as it is.",
+    )
 
     WATCH_TOO_SLOW = (
         110,

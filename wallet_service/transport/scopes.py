@@ -29,9 +29,21 @@ class Scope(StrEnum):
     EARNING_RECORD = "earning.record"
     EARNING_READ = "earning.read"
     EARNING_SIMULATE = "earning.simulate"
+    FRAUD_READ = "fraud.read"
+    FRAUD_WRITE = "fraud.write"
     RULES_READ = "rules.read"
     RULES_WRITE = "rules.write"
     RULES_PUBLISH = "rules.publish"
+    REVIEW_READ = "review.read"
+    REVIEW_DECIDE = "review.decide"
+    REVIEW_SENIOR = "review.senior"
+    """Whoever has it decides what is escalated, and is bound by no limit."""
+    REVIEW_DELEGATE = "review.delegate"
+    """Whoever has it, a back office, may name the reviewer that it speaks for."""
+
+
+WIDENING: Final = frozenset({Scope.REVIEW_SENIOR, Scope.REVIEW_DELEGATE})
+"""Open no method; they say how far a method goes that another scope opens. For services only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +103,16 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.ReviewService/ListCases": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/GetCase": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/AssignCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/DecideCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/DecideCases": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/EscalateCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/AddNote": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/GetReviewStatistics": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/PutReviewPolicy": _writes(Scope.ADMIN_WRITE),
+        "/wallet.v1.ReviewService/GetReviewPolicy": _reads(Scope.ADMIN_READ),
         "/wallet.v1.AdminService/PutRulesetDraft": _writes(Scope.RULES_WRITE),
         "/wallet.v1.AdminService/ValidateRuleset": _reads(Scope.RULES_READ),
         "/wallet.v1.AdminService/DiffRulesets": _reads(Scope.RULES_READ),
@@ -102,5 +124,9 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.AdminService/ListCampaigns": _reads(Scope.RULES_READ),
         "/wallet.v1.AdminService/PutSegment": _writes(Scope.RULES_WRITE),
         "/wallet.v1.AdminService/ListSegments": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/PutFraudPolicy": _writes(Scope.FRAUD_WRITE),
+        "/wallet.v1.AdminService/GetFraudPolicy": _reads(Scope.FRAUD_READ),
+        "/wallet.v1.AdminService/ListFraudPolicies": _reads(Scope.FRAUD_READ),
+        "/wallet.v1.AdminService/GetFraudReport": _reads(Scope.FRAUD_READ),
     }
 )

@@ -9,15 +9,14 @@ from typing import Self
 
 from wallet.v1.types_pb2 import Balance, Order, Reservation
 
-from wallet_client.admin import Admin
-from wallet_client.checkout import Checkout
+from wallet_client.blocking_staff import BlockingAdmin, BlockingFraud, BlockingReview, BlockingRules
+from wallet_client.checkout import Checkout, DeviceLike
 from wallet_client.client import AsyncWalletClient
 from wallet_client.earning import Earning
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
 from wallet_client.retry import Retries
-from wallet_client.rules import Rules
 from wallet_client.waiting import Loop, waits, yields
 from wallet_client.wallets import Wallets
 
@@ -96,7 +95,8 @@ class BlockingCheckout:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -109,6 +109,7 @@ class BlockingCheckout:
             order,
             quote_token=quote_token,
             device=device,
+            payment_method_hash=payment_method_hash,
             ttl_seconds=ttl_seconds,
             expected_version=expected_version,
             reservation_id=reservation_id,
@@ -153,38 +154,6 @@ class BlockingEarning:
     get_policy = waits(Earning.get_policy)
 
 
-class BlockingAdmin:
-    """As `Admin`, waiting."""
-
-    def __init__(self, loop: Loop, face: Admin) -> None:
-        self._loop = loop
-        self._face = face
-
-    put_program = waits(Admin.put_program)
-    get_program = waits(Admin.get_program)
-    list_programs = yields(Admin.list_programs)
-    advance_clock = waits(Admin.advance_clock)
-
-
-class BlockingRules:
-    """As `Rules`, waiting."""
-
-    def __init__(self, loop: Loop, face: Rules) -> None:
-        self._loop = loop
-        self._face = face
-
-    put_draft = waits(Rules.put_draft)
-    validate = waits(Rules.validate)
-    diff = waits(Rules.diff)
-    publish = waits(Rules.publish)
-    get = waits(Rules.get)
-    history = yields(Rules.history)
-    put_campaign = waits(Rules.put_campaign)
-    campaigns = yields(Rules.campaigns)
-    put_segment = waits(Rules.put_segment)
-    segments = yields(Rules.segments)
-
-
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -224,6 +193,8 @@ class WalletClient:
         self.earning = BlockingEarning(self._loop, self._client.earning)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
         self.rules = BlockingRules(self._loop, self._client.rules)
+        self.fraud = BlockingFraud(self._loop, self._client.fraud)
+        self.review = BlockingReview(self._loop, self._client.review)
 
     @contextmanager
     def reservation(
@@ -233,7 +204,8 @@ class WalletClient:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -246,6 +218,7 @@ class WalletClient:
             order,
             quote_token=quote_token,
             device=device,
+            payment_method_hash=payment_method_hash,
             ttl_seconds=ttl_seconds,
             expected_version=expected_version,
             reservation_id=reservation_id,
