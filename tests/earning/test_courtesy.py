@@ -80,6 +80,7 @@ async def test_a_worker_beside_calls_takes_less_and_still_finishes(shop, monkeyp
             return await run(limit)
 
         monkeypatch.setattr(lane, "run", ran)
+    await shop.give(people[0], 1)
     async with asyncio.timeout(20):
         working = asyncio.create_task(worker.run())
         while await shop.earning.backlog():

@@ -20,12 +20,13 @@ from msgspec.structs import replace
 
 from wallet_service.earning import store
 from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
+from wallet_service.earning.asking import Asked
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.courtesy import Courtesy
 from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState, Result
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import Asked, Desk, bought_of, caps_of, decide, wait
+from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
 from wallet_service.fraud.model import PaceLimits, Signals
 from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after

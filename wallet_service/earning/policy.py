@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from wallet_service.earning import returns
+from wallet_service.earning.asking import Asked, ask
 from wallet_service.earning.model import (
     DAY_SECONDS,
     DECIDED,
@@ -31,20 +32,17 @@ from wallet_service.fraud.policy import judge, judge_pace
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.kernel.ids import uuid5
-from wallet_service.rules.compiler import Compiled, Match
+from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import (
     NOTHING,
-    Basket,
     CapKey,
     CapUse,
     Customer,
     Headroom,
-    Line,
     Period,
     Priced,
 )
-from wallet_service.rules.occasion import Occasion
-from wallet_service.rules.policy import cap_keys_of, price_at
+from wallet_service.rules.policy import price_at
 
 RulesetAt = Callable[[Instant], Compiled | None]
 _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
@@ -64,18 +62,6 @@ def event_id_of(source: str, source_event_id: str) -> EventId:
 def act_id_of(event_id: str, what: str) -> str:
     """Return the operation id of one act of an event, the same each time."""
     return uuid5(uuid.UUID(event_id), what)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An event put to the rules: which match, and which caps may trim it. The same for gathering and for deciding."""
-
-    content: Content
-    """Held on to, so that its identity stays its own."""
-    compiled: Compiled
-    at: Occasion
-    matching: Sequence[Match]
-    keys: dict[str, CapKey]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,25 +117,6 @@ def wait(desk: Desk, event: Event) -> None:
         desk.put(replace(event, due_at=NEVER))
 
 
-def basket_of(content: Content) -> Basket:
-    """Return an event as the rules see it."""
-    purchase = content.purchase
-    if purchase is None:
-        return Basket(order_ref="", lines=(), kind=content.kind.name.lower())
-    lines = tuple(
-        Line(
-            sku=line.sku, category=line.category, brand=line.brand, quantity=line.quantity, net_minor=line.net_minor,
-            gross_minor=line.gross_minor,
-        )
-        for line in purchase.lines
-    )  # fmt: skip
-    return Basket(
-        order_ref=purchase.order_ref, lines=lines, channel=purchase.channel, store=purchase.store,
-        payment_hash=purchase.payment_hash, coupons=frozenset(purchase.coupons),
-        paid_with_value_minor=purchase.redeemed_value_minor,
-    )  # fmt: skip
-
-
 def customer_of(desk: Desk, content: Content) -> Customer:
     """Return what rules may know of the customer."""
     first = content.kind is EventKind.PURCHASE and not desk.bought
@@ -165,20 +132,15 @@ def caps_of(desk: Desk, content: Content) -> tuple[CapKey, ...]:
 
 
 def _asked(desk: Desk, content: Content) -> Asked | None:
-    """Put an event to the rules of its moment; what was found out before, about the same, is not found out again."""
+    """Put an event to the rules of its moment, or find what was answered to the same question before."""
     compiled = desk.rules(content.occurred_at)
     if compiled is None:
         return None
     customer = customer_of(desk, content)
     known = desk.asked.get(id(content))
-    if known is not None and known.compiled is compiled and known.at.customer == customer:
-        return known
-    at = compiled.occasion(basket_of(content), customer, content.occurred_at)
-    matching = compiled.matching(at, content.occurred_at)
-    keys = {key.key: key for key in cap_keys_of(at, matching)}
-    asked = Asked(content=content, compiled=compiled, at=at, matching=matching, keys=keys)
-    desk.asked[id(content)] = asked
-    return asked
+    if known is None or not known.answers(compiled, customer):
+        known = desk.asked[id(content)] = ask(compiled, content, customer)
+    return known
 
 
 def priced(desk: Desk, content: Content) -> Priced:
