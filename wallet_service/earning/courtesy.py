@@ -22,7 +22,7 @@ COMMANDS_BESIDE_CALLS: Final = 16
 """When somebody is: a call shares its batch with few of ours."""
 CALM_SECONDS: Final = 0.1
 """After the last command of somebody else."""
-REST_SHARE: Final = 1.0
+REST_SHARE: Final = 2.0
 """Beside calls, every second of work is followed by so many of rest."""
 REST_SECONDS_MAX: Final = 0.2
 
