@@ -10,18 +10,24 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 from wallet_service.kernel.clock import NEVER, Instant, from_datetime
-from wallet_service.rules.conditions import holds_of, picker_of
-from wallet_service.rules.model import Period
-from wallet_service.rules.occasion import Holds, Occasion, Picker
+from wallet_service.rules.conditions import belongs_of, holds_of, picker_of
+from wallet_service.rules.model import Basket, Customer, Period
+from wallet_service.rules.occasion import Belongs, Holds, Occasion, Picker
 from wallet_service.rules.reckoning import Reckon, reckon_of
-from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset
+from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset, SegmentRule
 
 INDEXES_MAX: Final = 16
 """Time slices whose index is kept; dates of rules cut time into at most twice as many slices as there are rules."""
+
+NO_SEGMENTS: Final[Mapping[str, SegmentRule]] = MappingProxyType({})
+
+BUDGET_SCOPE: Final = "campaign/"
+"""Keys of budgets begin so: they are shared by all customers, other caps are each customer's own."""
 
 _ALWAYS: Final = ("", "")
 
@@ -76,7 +82,9 @@ class CompiledRule:
 class Compiled:
     """A version of a ruleset with its campaigns, ready to price."""
 
-    __slots__ = ("_boundaries", "_indexes", "_rules", "campaigns", "groups", "ruleset", "version", "zone")
+    __slots__ = (
+        "_boundaries", "_by_attributes", "_indexes", "_rules", "campaigns", "groups", "ruleset", "version", "zone",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +92,7 @@ class Compiled:
         version: int,
         campaigns: Mapping[str, Campaign],
         rules: tuple[CompiledRule, ...],
+        by_attributes: tuple[tuple[str, Belongs], ...],
     ) -> None:
         self.ruleset = ruleset
         self.version = version
@@ -91,8 +100,18 @@ class Compiled:
         self.zone = ZoneInfo(ruleset.time_zone)
         self.groups: Mapping[str, Group] = {group.name: group for group in ruleset.groups}
         self._rules = rules
+        self._by_attributes = by_attributes
         self._boundaries = sorted({rule.starts_at for rule in rules} | {rule.ends_at for rule in rules})
         self._indexes: dict[int, _Index] = {}
+
+    def occasion(self, basket: Basket, customer: Customer, moment: Instant) -> Occasion:
+        """Return an event as this ruleset sees it: in its time zone, with the segments that it asks for."""
+        return Occasion(basket, customer, moment, self.zone, self._by_attributes)
+
+    def sees_like(self, other: Compiled) -> bool:
+        """Whether an occasion of the other, of the same program, is one of this."""
+        names = [name for name, _ in self._by_attributes]
+        return self.zone is other.zone and names == [name for name, _ in other._by_attributes]  # noqa: SLF001
 
     def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
         """Return the rules that match, in order of priority, each with the lines it is about."""
@@ -118,8 +137,16 @@ class Compiled:
 _Index = Mapping[tuple[str, str], Sequence[int]]
 
 
-def compiled(ruleset: Ruleset, version: int, campaigns: Mapping[str, Campaign]) -> Compiled:
-    """Compile a ruleset that was validated. A rule of a campaign that is not known gives nothing."""
+def compiled(
+    ruleset: Ruleset,
+    version: int,
+    campaigns: Mapping[str, Campaign],
+    segments: Mapping[str, SegmentRule] = NO_SEGMENTS,
+) -> Compiled:
+    """Compile a ruleset that was validated. A rule of a campaign that is not known gives nothing.
+
+    `segments` are those that go by attributes; only what the rules ask for is looked at.
+    """
     zone = ZoneInfo(ruleset.time_zone)
     depths = depths_of(ruleset.rules)
     ordered = sorted(ruleset.rules, key=lambda rule: -rule.priority)
@@ -128,7 +155,9 @@ def compiled(ruleset: Ruleset, version: int, campaigns: Mapping[str, Campaign]) 
         for rule in ordered
         if rule.campaign is None or rule.campaign in campaigns
     )
-    return Compiled(ruleset, version, campaigns, rules)
+    asked = {name for rule in ruleset.rules for name in (*rule.when.segments, *rule.when.not_segments)}
+    by_attributes = tuple((name, belongs_of(segments[name])) for name in sorted(asked) if name in segments)
+    return Compiled(ruleset, version, campaigns, rules, by_attributes)
 
 
 def _compiled_rule(
@@ -166,7 +195,7 @@ def limits_of(scope: str, caps: Caps) -> tuple[Limit, ...]:
 
 def _budget(campaign: Campaign) -> Limit:
     return Limit(
-        scope=f"campaign/{campaign.campaign_id}", period=Period.BUDGET, limit=campaign.budget,
+        scope=f"{BUDGET_SCOPE}{campaign.campaign_id}", period=Period.BUDGET, limit=campaign.budget,
         campaign_id=campaign.campaign_id,
     )  # fmt: skip
 
@@ -216,7 +245,7 @@ def _keys_of(at: Occasion) -> Iterable[tuple[str, str]]:
     yield "tier", customer.tier
     for name, keys in (
         ("sku", at.by_sku()), ("category", at.by_category()), ("brand", at.by_brand()), ("coupon", basket.coupons),
-        ("segment", customer.segments),
+        ("segment", at.segments),
     ):  # fmt: skip
         for key in keys:
             yield name, key

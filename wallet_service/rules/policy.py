@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import add
+from typing import Protocol
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.rules.compiler import Compiled, CompiledRule
@@ -20,7 +21,7 @@ from wallet_service.rules.rounding import apportioned
 
 def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Instant) -> tuple[CapKey, ...]:
     """Return the caps that reach beyond this order and may trim it; ask what is left of them before pricing."""
-    at = Occasion(basket, customer, moment, compiled.zone)
+    at = compiled.occasion(basket, customer, moment)
     found: dict[str, CapKey] = {}
     for rule, _ in compiled.matching(at, moment):
         for limit in rule.limits:
@@ -33,20 +34,32 @@ def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Ins
     return tuple(found.values())
 
 
+class Allowance(Protocol):
+    """Who knows what caps have left."""
+
+    def left(self, cap_key: str, limit: int) -> int:
+        """Return what is left of a cap of this limit."""
+
+
 def price(
     basket: Basket, customer: Customer, moment: Instant, compiled: Compiled, headroom: Headroom
 ) -> Priced:
     """Return what the event earns, with the reasons; never more than the headroom of any cap."""
-    return _Pricing(Occasion(basket, customer, moment, compiled.zone), compiled, headroom).run(moment)
+    return price_at(compiled.occasion(basket, customer, moment), moment, compiled, headroom)
+
+
+def price_at(at: Occasion, moment: Instant, compiled: Compiled, allowance: Allowance) -> Priced:
+    """Return the same for an occasion that is made already, in the ruleset's time zone."""
+    return _Pricing(at, compiled, allowance).run(moment)
 
 
 class _Pricing:
     """One event being priced: what has been given so far, and what caps have left."""
 
-    def __init__(self, at: Occasion, compiled: Compiled, headroom: Headroom) -> None:
+    def __init__(self, at: Occasion, compiled: Compiled, allowance: Allowance) -> None:
         self._at = at
         self._compiled = compiled
-        self._headroom = headroom
+        self._allowance = allowance
         self._left: dict[str, int] = {}
         self._used: dict[str, int] = {}
         self._awards: list[Award] = []
@@ -138,7 +151,7 @@ class _Pricing:
         for limit, key in zip(rule.limits, keys, strict=True):
             left = self._left.get(key)
             if left is None:
-                left = self._left[key] = max(self._headroom.by_cap.get(key, limit.limit), 0)
+                left = self._left[key] = max(self._allowance.left(key, limit.limit), 0)
             if amount > left:
                 trims.append(
                     Trim(cap_key=key, period=limit.period, limit=limit.limit, left=left, by=amount - left)
