@@ -7,7 +7,7 @@ dates is left out of the index of the moment altogether.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -29,7 +29,7 @@ NO_SEGMENTS: Final[Mapping[str, SegmentRule]] = MappingProxyType({})
 BUDGET_SCOPE: Final = "campaign/"
 """Keys of budgets begin so: they are shared by all customers, other caps are each customer's own."""
 
-_ALWAYS: Final = ("", "")
+_ALWAYS: Final = ("", ("",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +43,17 @@ class Limit:
 
     def key_at(self, at: Occasion) -> str:
         """Return the cap's key: what is limited, and on which local day or in which month."""
-        match self.period:
-            case Period.DAY:
-                return f"{self.scope}/day/{at.day}"
-            case Period.MONTH:
-                return f"{self.scope}/month/{at.month}"
-            case Period.ORDER | Period.LIFETIME:
-                return f"{self.scope}/{self.period}"
-            case Period.BUDGET:
-                return self.scope
-            case _:
-                assert_never(self.period)
+        # Asked for every award: identity is the cheapest question.
+        period = self.period
+        if period is Period.DAY:
+            return f"{self.scope}/day/{at.day}"
+        if period is Period.MONTH:
+            return f"{self.scope}/month/{at.month}"
+        if period is Period.BUDGET:
+            return self.scope
+        if period is Period.ORDER or period is Period.LIFETIME:
+            return f"{self.scope}/{period}"
+        assert_never(period)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Compiled:
         """Return the rules that match, in order of priority, each with the lines it is about."""
         index = self._index_at(moment)
         found: list[tuple[CompiledRule, Sequence[int]]] = []
-        for position in sorted({position for key in _keys_of(at) for position in index.get(key, ())}):
+        for position in sorted(_positions(index, at)):
             rule = self._rules[position]
             lines = rule.lines(at)
             if lines:
@@ -134,7 +134,8 @@ class Compiled:
         return index
 
 
-_Index = Mapping[tuple[str, str], Sequence[int]]
+_Index = Mapping[str, Mapping[str, Sequence[int]]]
+"""By what rules are narrowed by (an article, a category, ...) and by its value, the rules' positions."""
 
 
 def compiled(
@@ -216,15 +217,17 @@ def depths_of(rules: Iterable[Rule]) -> dict[str, int]:
 
 
 def _index(rules: Sequence[CompiledRule], moment: Instant) -> _Index:
-    index: dict[tuple[str, str], list[int]] = {}
+    index: dict[str, dict[str, list[int]]] = {}
     for position, rule in enumerate(rules):
         if rule.starts_at <= moment < rule.ends_at:
-            for key in _narrowest(rule.rule):
-                index.setdefault(key, []).append(position)
+            name, keys = _narrowest(rule.rule)
+            table = index.setdefault(name, {})
+            for key in keys:
+                table.setdefault(key, []).append(position)
     return index
 
 
-def _narrowest(rule: Rule) -> Iterable[tuple[str, str]]:
+def _narrowest(rule: Rule) -> tuple[str, Iterable[str]]:
     when = rule.when
     for name, keys in (
         ("sku", when.skus), ("category", when.categories), ("brand", when.brands), ("coupon", when.coupons),
@@ -232,20 +235,25 @@ def _narrowest(rule: Rule) -> Iterable[tuple[str, str]]:
         ("kind", when.kinds),
     ):  # fmt: skip
         if keys:
-            return [(name, key) for key in keys]
-    return [_ALWAYS]
+            return name, keys
+    return _ALWAYS
 
 
-def _keys_of(at: Occasion) -> Iterable[tuple[str, str]]:
-    basket, customer = at.basket, at.customer
-    yield _ALWAYS
-    yield "kind", basket.kind
-    yield "store", basket.store
-    yield "payment", basket.payment_hash
-    yield "tier", customer.tier
-    for name, keys in (
-        ("sku", at.by_sku()), ("category", at.by_category()), ("brand", at.by_brand()), ("coupon", basket.coupons),
-        ("segment", at.segments),
-    ):  # fmt: skip
-        for key in keys:
-            yield name, key
+def _positions(index: _Index, at: Occasion) -> set[int]:
+    """Return the rules that are narrowed by something that the occasion has, or by nothing."""
+    found: set[int] = set()
+    # What no rule is narrowed by is not even looked up in the basket.
+    for name, table in index.items():
+        for key in _KEYS[name](at):
+            positions = table.get(key)
+            if positions is not None:
+                found.update(positions)
+    return found
+
+
+_KEYS: Final[Mapping[str, Callable[[Occasion], Iterable[str]]]] = {
+    "": lambda _at: ("",), "sku": Occasion.by_sku, "category": Occasion.by_category, "brand": Occasion.by_brand,
+    "coupon": lambda at: at.basket.coupons, "segment": lambda at: at.segments,
+    "store": lambda at: (at.basket.store,), "payment": lambda at: (at.basket.payment_hash,),
+    "tier": lambda at: (at.customer.tier,), "kind": lambda at: (at.basket.kind,),
+}  # fmt: skip

@@ -64,9 +64,9 @@ class _Pricing:
         self._used: dict[str, int] = {}
         self._awards: list[Award] = []
         self._parts: dict[str, Sequence[int]] = {}
-        self._own: list[int] = [0] * len(at.everything)
-        """What each line was given by rules that do not multiply."""
         self._total: list[int] = [0] * len(at.everything)
+        self._own: Sequence[int] = tuple(self._total)
+        """What each line was given by rules that do not multiply."""
 
     def run(self, moment: Instant) -> Priced:
         """Price depth by depth: a multiplier needs what it multiplies."""
@@ -77,7 +77,9 @@ class _Pricing:
             raws = [(rule, self._raw(rule, lines)) for rule, lines in by_depth[depth]]
             contenders = [Contender(compiled=rule, raw=raw) for rule, raw in raws if raw is not None]
             for contender in self._remaining(contenders):
-                self._give(contender, depth)
+                self._give(contender)
+            if depth == 0:
+                self._own = tuple(self._total)
         return self._priced()
 
     def _raw(self, rule: CompiledRule, lines: Sequence[int]) -> Raw | None:
@@ -98,6 +100,8 @@ class _Pricing:
         for contender in contenders:
             if contender.compiled.rule.group is not None:
                 grouped.setdefault(contender.compiled.rule.group, []).append(contender)
+        if not grouped:
+            return contenders
         remaining = {
             id(contender)
             for name, members in grouped.items()
@@ -105,30 +109,27 @@ class _Pricing:
         }
         return [c for c in contenders if c.compiled.rule.group is None or id(c) in remaining]
 
-    def _give(self, contender: Contender, depth: int) -> None:
+    def _give(self, contender: Contender) -> None:
         uncapped, parts = amounts(contender.raw, self._compiled.ruleset)
         amount, trims = self._trimmed(contender.compiled, uncapped)
         if not (amount or trims or contender.beaten):
             return
         if trims:
             parts = apportioned(amount, parts)
-        dense = self._dense(contender.raw.lines, parts)
-        for sums in (self._total, self._own) if depth == 0 else (self._total,):
-            if parts is dense:
-                sums[:] = map(add, sums, dense)
-            else:
-                for line, part in zip(contender.raw.lines, parts, strict=True):
-                    sums[line] += part
+        dense = self._added(contender.raw.lines, parts)
         self._parts[contender.compiled.rule.rule_id] = dense
         self._awards.append(self._award(contender, amount, uncapped, dense, trims))
 
-    def _dense(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
-        """Return the parts of all lines of the basket."""
-        if len(parts) == len(self._own):
+    def _added(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
+        """Add the parts of some lines to the total; returns those of all lines of the basket."""
+        total = self._total
+        if len(parts) == len(total):
+            self._total = list(map(add, total, parts))
             return parts
-        dense = [0] * len(self._own)
+        dense = [0] * len(total)
         for line, part in zip(lines, parts, strict=True):
             dense[line] = part
+            total[line] += part
         return dense
 
     def _award(
