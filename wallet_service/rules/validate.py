@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,16 +24,23 @@ ID_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 ID_MAX: Final = 64
 
 
-def read_ruleset(text: str, campaigns: Mapping[str, Campaign]) -> tuple[Ruleset | None, tuple[Finding, ...]]:
-    """Return the ruleset of a JSON document, or None and all that is wrong with it."""
+def read_ruleset(
+    text: str, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
+) -> tuple[Ruleset | None, tuple[Finding, ...]]:
+    """Return the ruleset of a JSON document, or None and all that is wrong with it.
+
+    `segments` are those that there are; None: any may be named.
+    """
     ruleset, findings = document.parsed(Ruleset, text)
     if ruleset is None:
         return None, findings
-    findings = validated(ruleset, campaigns)
+    findings = validated(ruleset, campaigns, segments)
     return (None if findings else ruleset), findings
 
 
-def validated(ruleset: Ruleset, campaigns: Mapping[str, Campaign]) -> tuple[Finding, ...]:
+def validated(
+    ruleset: Ruleset, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
+) -> tuple[Finding, ...]:
     """Return all findings, in the order of the document."""
     size = sum(_conditions(rule.when) for rule in ruleset.rules)
     if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX:
@@ -45,6 +52,8 @@ def validated(ruleset: Ruleset, campaigns: Mapping[str, Campaign]) -> tuple[Find
     findings = [*_of_ruleset(ruleset)]
     for index, rule in enumerate(ruleset.rules):
         findings += _of_rule(f"rules[{index}]", rule, ruleset, campaigns)
+        if segments is not None:
+            findings += _unknown_segments(f"rules[{index}].when", rule.when, segments)
     findings += _of_multipliers(ruleset)
     if not findings:
         findings += conflicts(ruleset)
@@ -123,6 +132,13 @@ def _of_rule(path: str, rule: Rule, ruleset: Ruleset, campaigns: Mapping[str, Ca
     yield from _give(f"{path}.give", rule, ruleset)
     yield from _when(f"{path}.when", rule, campaigns)
     yield from _caps(f"{path}.caps", rule.caps)
+
+
+def _unknown_segments(path: str, when: When, segments: Collection[str]) -> Iterator[Finding]:
+    for name, asked in (("segments", when.segments), ("not_segments", when.not_segments)):
+        for index, segment_id in enumerate(asked):
+            if segment_id not in segments:
+                yield _finding(f"{path}.{name}[{index}]", "UNKNOWN_SEGMENT", "There is no such segment.")
 
 
 def _group(path: str, rule: Rule, ruleset: Ruleset) -> Iterator[Finding]:
