@@ -101,10 +101,12 @@ class Audience:
         deadline: float,
     ) -> int | Refusal:
         """Record what is known of customers, each as a whole; answers how many are different now."""
-        for ref, attributes in customers.items():
+        for index, attributes in enumerate(customers.values()):
             for finding in findings_of_attributes(attributes):
                 return Refusal(
-                    reason=Reason.FIELD_INVALID, field=f"customers[{ref}].attributes", detail=finding.message
+                    reason=Reason.FIELD_INVALID,
+                    field=f"customers[{index}].attributes",
+                    detail=finding.message,
                 )
         if await self._programs.find(program_id, left(deadline)) is None:
             return _no_program()

@@ -99,6 +99,7 @@ def test_every_asynchronous_call_has_one_that_waits():
     pairs = [
         (blocking.Checkout, blocking.BlockingCheckout),
         (blocking.Wallets, blocking.BlockingWallets),
+        (blocking.Earning, blocking.BlockingEarning),
         (blocking.Admin, blocking.BlockingAdmin),
         (blocking.Rules, blocking.BlockingRules),
         (blocking.Hold, blocking.BlockingHold),

@@ -13,6 +13,7 @@ from wallet.v1.types_pb2 import Order
 from wallet_client.admin import Admin
 from wallet_client.calls import Calls
 from wallet_client.checkout import Checkout
+from wallet_client.earning import Earning
 from wallet_client.errors import OutcomeUnknown, WalletError
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, new_id
@@ -27,7 +28,7 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules.
+    - `checkout`, `wallet`, `earning` and `admin` hold the calls of the services, `rules` what AdminService does with rules.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -53,6 +54,7 @@ class AsyncWalletClient:
         self._giving_back: set[asyncio.Task[None]] = set()
         self.checkout = Checkout(self._calls)
         self.wallet = Wallets(self._calls)
+        self.earning = Earning(self._calls)
         self.admin = Admin(self._calls)
         self.rules = Rules(self._calls)
 

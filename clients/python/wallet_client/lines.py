@@ -10,12 +10,14 @@ import grpc
 from wallet.v1.admin_pb2_grpc import AdminServiceStub
 from wallet.v1.checkout_pb2 import ExecuteResponse
 from wallet.v1.checkout_pb2_grpc import CheckoutServiceStub
+from wallet.v1.earning_pb2_grpc import EarningServiceStub
 from wallet.v1.wallet_pb2_grpc import WalletServiceStub
 
 if TYPE_CHECKING:
     # Exist in the stub files only: at runtime one class serves both kinds of channel.
     from wallet.v1.admin_pb2_grpc import AdminServiceAsyncStub
     from wallet.v1.checkout_pb2_grpc import CheckoutServiceAsyncStub
+    from wallet.v1.earning_pb2_grpc import EarningServiceAsyncStub
     from wallet.v1.wallet_pb2_grpc import WalletServiceAsyncStub
 
 TokenSource: TypeAlias = str | Callable[[], str]
@@ -55,12 +57,13 @@ class Tls:
 class Line:
     """One connection: its stubs, and how many calls are on it."""
 
-    __slots__ = ("admin", "channel", "checkout", "execute", "in_flight", "wallet")
+    __slots__ = ("admin", "channel", "checkout", "earning", "execute", "in_flight", "wallet")
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.checkout: CheckoutServiceAsyncStub = CheckoutServiceStub(channel)
         self.wallet: WalletServiceAsyncStub = WalletServiceStub(channel)
+        self.earning: EarningServiceAsyncStub = EarningServiceStub(channel)
         self.admin: AdminServiceAsyncStub = AdminServiceStub(channel)
         # Operations are encoded one by one as they come in: a batch is their bytes in a row.
         self.execute: grpc.aio.UnaryUnaryMultiCallable[bytes, ExecuteResponse] = channel.unary_unary(
