@@ -64,7 +64,7 @@ def ruleset(version: int, *, base: int, departments: int) -> Compiled:
 def orders(count: int) -> list[tuple[int, str, str]]:
     """Return orders of a year as they are recorded: when, whose, and their JSON."""
     dice = random.Random(7)
-    made = []
+    made: list[tuple[int, str, str]] = []
     for number in range(count):
         lines = tuple(
             OrderLine(
@@ -76,7 +76,7 @@ def orders(count: int) -> list[tuple[int, str, str]]:
         )  # fmt: skip
         purchase = Purchase(
             order_ref=f"order-{number}", currency="EUR", lines=lines, channel=dice.choice(["web", "store"]),
-            store=f"store-{dice.randrange(400)}", coupons=("c1",) if dice.random() < 0.01 else (),
+            store=f"store-{dice.randrange(400)}", coupons=("c1",) if not dice.randrange(100) else (),
         )  # fmt: skip
         moment = Instant(BEGIN + number * 365 * DAY // count)
         content = Content(kind=EventKind.PURCHASE, occurred_at=moment, purchase=purchase)
@@ -94,7 +94,13 @@ def replayed(recorded: list[tuple[int, str, str]]) -> tuple[Comparison, float]:
     for moment, customer_ref, text in recorded:
         basket = basket_of(decode(text))
         replay.take(
-            Past(customer_ref=customer_ref, moment=Instant(moment), basket=basket, customer=customer, recorded=0)
+            Past(
+                customer_ref=customer_ref,
+                moment=Instant(moment),
+                basket=basket,
+                customer=customer,
+                recorded=0,
+            )
         )
     found = replay.compared(10)
     return found, process_time() - began

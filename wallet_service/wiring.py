@@ -10,9 +10,11 @@ from typing import Final
 
 from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
 
+from wallet_service.admin.backtest import Backtests
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.earning.history import History
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
@@ -29,6 +31,7 @@ from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
+from wallet_service.rules.audience import Audience
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
@@ -72,6 +75,8 @@ class Core:
     telemetry: Telemetry
     rulesets: Rulesets
     authoring: Authoring
+    audience: Audience
+    backtests: Backtests
     earning: Earning
     pipeline: Pipeline
 
@@ -108,10 +113,12 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("earning-policies", policies.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
+    authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
-        rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
+        rulesets=rulesets, authoring=authoring, audience=Audience(database, ledger.programs, rulesets),
+        backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
         pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
     )  # fmt: skip
@@ -141,7 +148,9 @@ async def start_server(
             ),
             Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                room=AdminRpc(core.ledger, core.keys, core.authoring),
+                room=AdminRpc(
+                    core.ledger, core.keys, authoring=core.authoring, audience=core.audience, backtests=core.backtests
+                ),
             ),
         ],
         authenticator=_authenticator(settings),

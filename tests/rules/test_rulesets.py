@@ -190,7 +190,7 @@ async def test_customers_are_added_to_segments_and_taken_out(office: Office):
     await office.authoring.put_segment(DEMO, "vip", "VIP", ["anna", "ben"], [], BY, deadline)
     await office.authoring.put_segment(DEMO, "staff", "Staff", ["anna"], [], BY, deadline)
     await office.authoring.put_segment(DEMO, "vip", "VIP", [], ["ben"], BY, deadline)
-    found = await office.rulesets.segments_of(DEMO, ["anna", "ben", "eve"], timeout_seconds=5)
+    found = await office.rulesets.profiles_of(DEMO, ["anna", "ben", "eve"], timeout_seconds=5)
     assert found == {"anna": frozenset({"vip", "staff"})}
     segments = await office.authoring.segments(DEMO, "", 10, deadline)
     assert [(each.segment_id, each.members) for each in segments] == [("staff", 1), ("vip", 1)]

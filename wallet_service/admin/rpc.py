@@ -1,4 +1,4 @@
-"""AdminService: programs and their clocks; rules are in the room beside."""
+"""AdminService: programs and their clocks; rules are in the rooms beside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Final
 
 from wallet.v1 import admin_pb2
 
+from wallet_service.admin.backtest import Backtests
+from wallet_service.admin.backtest_rpc import BacktestRpc
 from wallet_service.admin.rules_rpc import RulesRpc
+from wallet_service.admin.segments_rpc import SegmentsRpc
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
@@ -15,17 +18,22 @@ from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.program import Program, RedemptionPolicy
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.ledger.wire import answered, instant, plain, timestamp
+from wallet_service.rules.audience import Audience
 from wallet_service.rules.service import Authoring
 from wallet_service.transport.call import Call
 
 PAGE_DEFAULT: Final = 50
 
 
-class AdminRpc(RulesRpc):
+class AdminRpc(RulesRpc, SegmentsRpc, BacktestRpc):
     """Programs and their policies."""
 
-    def __init__(self, ledger: Ledger, keys: KeyRing, authoring: Authoring) -> None:
-        super().__init__(authoring, PageTokens(keys))
+    def __init__(
+        self, ledger: Ledger, keys: KeyRing, *, authoring: Authoring, audience: Audience, backtests: Backtests
+    ) -> None:
+        RulesRpc.__init__(self, authoring, PageTokens(keys))
+        SegmentsRpc.__init__(self, audience, PageTokens(keys))
+        BacktestRpc.__init__(self, backtests)
         self._ledger = ledger
 
     async def put_program(

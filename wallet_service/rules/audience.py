@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.ledger.programs import Programs
@@ -20,6 +22,13 @@ from wallet_service.rules.live import Rulesets
 from wallet_service.rules.model import STRANGER, Profile
 from wallet_service.rules.publication import Accountable, Segment, SegmentChange
 from wallet_service.runtime.session import Statements
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What became of rows: a revision of the segment, or all that is wrong with them."""
+
+    revision: int = 0
+    findings: tuple[RowFinding, ...] = ()
 
 
 class Audience:
@@ -58,21 +67,22 @@ class Audience:
         rows: Sequence[ImportRow],
         by: Accountable,
         deadline: float,
-    ) -> int | tuple[RowFinding, ...] | Refusal:
-        """Put customers on a list or take them off, all or none; answers its revision, or all that is wrong."""
+    ) -> Imported | Refusal:
+        """Put customers on a list or take them off, all or none."""
         found = await self.segment(program_id, segment_id, deadline)
         if isinstance(found, Refusal):
             return found
         findings = findings_of_rows(rows)
         if findings:
-            return findings
+            return Imported(findings=findings)
         change = SegmentChange(
             add=[row.customer_ref for row in rows if not row.remove],
             remove=[row.customer_ref for row in rows if row.remove],
         )
-        return await store.put_segment(
+        revision = await store.put_segment(
             self._db, program_id, segment_id, change, by, timeout_seconds=left(deadline)
         )
+        return Imported(revision=revision)
 
     async def segment(self, program_id: ProgramId, segment_id: str, deadline: float) -> Segment | Refusal:
         """Answer one segment."""
@@ -110,9 +120,7 @@ class Audience:
                 )
         if await self._programs.find(program_id, left(deadline)) is None:
             return _no_program()
-        return await store.put_customers(
-            self._db, program_id, customers, by, timeout_seconds=left(deadline)
-        )
+        return await store.put_customers(self._db, program_id, customers, by, timeout_seconds=left(deadline))
 
     async def profile(self, program_id: ProgramId, customer_ref: str, deadline: float) -> Profile:
         """Answer what is recorded of a customer: its lists and attributes; nothing of a stranger."""

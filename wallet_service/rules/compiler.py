@@ -111,7 +111,7 @@ class Compiled:
     def sees_like(self, other: Compiled) -> bool:
         """Whether an occasion of the other, of the same program, is one of this."""
         names = [name for name, _ in self._by_attributes]
-        return self.zone is other.zone and names == [name for name, _ in other._by_attributes]  # noqa: SLF001
+        return self.zone is other.zone and names == [name for name, _ in other._by_attributes]
 
     def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
         """Return the rules that match, in order of priority, each with the lines it is about."""

@@ -130,7 +130,9 @@ async def read_all_segments(
     """Return every segment of a program, by its id, with its rule."""
     segments: dict[str, SegmentRule | None] = {}
     after = ""
-    while page := await store.read_segment_rules(db, program_id, after, PAGE, timeout_seconds=timeout_seconds):
+    while page := await store.read_segment_rules(
+        db, program_id, after, PAGE, timeout_seconds=timeout_seconds
+    ):
         segments |= dict(page)
         after = page[-1][0]
     return segments

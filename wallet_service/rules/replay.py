@@ -98,7 +98,9 @@ class Replay:
     def _day(self, day: str) -> Day:
         trial, in_force = (side.days.get(day, {}) for side in self._sides)
         campaigns = tuple(
-            CampaignDay(campaign_id=name, given=Sides(trial=trial.get(name, 0), in_force=in_force.get(name, 0)))
+            CampaignDay(
+                campaign_id=name, given=Sides(trial=trial.get(name, 0), in_force=in_force.get(name, 0))
+            )
             for name in sorted((trial.keys() | in_force.keys()) - {""})
         )
         given = Sides(trial=sum(trial.values()), in_force=sum(in_force.values()))
@@ -139,9 +141,7 @@ class Replay:
     def _customer_sums(self, ranked: Iterable[tuple[int, str]]) -> tuple[CustomerSum, ...]:
         trial, in_force = (side.customers for side in self._sides)
         return tuple(
-            CustomerSum(
-                customer_ref=ref, given=Sides(trial=trial.get(ref, 0), in_force=in_force.get(ref, 0))
-            )
+            CustomerSum(customer_ref=ref, given=Sides(trial=trial.get(ref, 0), in_force=in_force.get(ref, 0)))
             for _, ref in ranked
         )
 

@@ -176,7 +176,9 @@ class Authoring:
         ruleset = _read(found, known)
         if isinstance(ruleset, Refusal):
             return ruleset
-        return compiled(ruleset, source if isinstance(source, int) else 0, known.campaigns, known.by_attributes)
+        return compiled(
+            ruleset, source if isinstance(source, int) else 0, known.campaigns, known.by_attributes
+        )
 
     async def _findings(self, program_id: ProgramId, text: str, deadline: float) -> tuple[Finding, ...]:
         known = await self._known(program_id, deadline)
