@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
-from rig import ACCOUNTABLE, Api, Shop, calling, new_id, open_shop, refusal, refused_of, stamp, token
+from rig import ACCOUNTABLE, Api, Shop, calling, new_id, open_shop, refused_of, stamp, token
 from wallet.v1 import backtest_pb2, earning_pb2, rules_pb2
 
 from wallet_service.transport.scopes import Scope
