@@ -15,6 +15,9 @@ from msgspec import Struct
 PURCHASE: Final = "purchase"
 """The kind of event that rules are about unless they name others."""
 
+KINDS: Final = (PURCHASE, "referral", "share", "review", "signup", "birthday", "custom")
+"""What can earn anything. Only a purchase has lines."""
+
 
 class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One line of an order: totals of the whole line, not of one unit."""

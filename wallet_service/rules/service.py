@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ class Authoring:
         found = await self._document(program_id, source, deadline)
         if isinstance(found, Refusal):
             return found
-        ruleset = _read(found, await self._known(program_id, deadline))
+        ruleset = await _read(found, await self._known(program_id, deadline))
         if isinstance(ruleset, Refusal):
             return ruleset
         policy = await self.policy(program_id, deadline)
@@ -173,7 +174,7 @@ class Authoring:
         if isinstance(found, Refusal):
             return found
         known = await self._known(program_id, deadline)
-        ruleset = _read(found, known)
+        ruleset = await _read(found, known)
         if isinstance(ruleset, Refusal):
             return ruleset
         return compiled(
@@ -182,7 +183,7 @@ class Authoring:
 
     async def _findings(self, program_id: ProgramId, text: str, deadline: float) -> tuple[Finding, ...]:
         known = await self._known(program_id, deadline)
-        return read_ruleset(text, known.campaigns, known.segments)[1]
+        return (await asyncio.to_thread(read_ruleset, text, known.campaigns, known.segments))[1]
 
     async def _known(self, program_id: ProgramId, deadline: float) -> _Known:
         return _Known(
@@ -212,9 +213,12 @@ class _Known:
         return {name: rule for name, rule in self.segments.items() if rule is not None}
 
 
-def _read(found: Draft | Publication, known: _Known) -> Ruleset | Refusal:
+async def _read(found: Draft | Publication, known: _Known) -> Ruleset | Refusal:
     if isinstance(found, Draft):
-        ruleset, findings = read_ruleset(found.document, known.campaigns, known.segments)
+        # The largest takes a second; other calls of this process go on meanwhile.
+        ruleset, findings = await asyncio.to_thread(
+            read_ruleset, found.document, known.campaigns, known.segments
+        )
     else:
         # What was published was sound by what was asked then; going back must not fail for what is asked since.
         ruleset, findings = parsed(Ruleset, found.document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,10 +12,12 @@ from wallet_service.rules import document
 from wallet_service.rules.compiler import depths_of
 from wallet_service.rules.conflicts import conflicts
 from wallet_service.rules.occasion import PATH_SEPARATOR
+from wallet_service.rules.reach import local_time, never_matching
 from wallet_service.rules.ruleset import PERCENT, Campaign, Caps, Finding, Level, Rule, Ruleset, When
 
 CONDITIONS_MAX: Final = 10_000
 RULES_MAX: Final = 2_000
+GROUPS_MAX: Final = 200
 PERCENT_MAX: Final = 1_000
 AMOUNT_MAX: Final = 10**12
 HOURS: Final = 24
@@ -42,11 +44,12 @@ def validated(
     ruleset: Ruleset, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
 ) -> tuple[Finding, ...]:
     """Return all findings, in the order of the document."""
-    size = sum(_conditions(rule.when) for rule in ruleset.rules)
-    if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX:
+    size = sum(_conditions(rule) for rule in ruleset.rules)
+    if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX or len(ruleset.groups) > GROUPS_MAX:
         # What is that large is not looked at further: comparing rules with each other would take too long.
         message = (
-            f"{len(ruleset.rules)} rules with {size} conditions; at most {RULES_MAX} and {CONDITIONS_MAX}."
+            f"{len(ruleset.rules)} rules with {size} conditions, {len(ruleset.groups)} groups;"
+            f" at most {RULES_MAX}, {CONDITIONS_MAX} and {GROUPS_MAX}."
         )
         return (Finding(path="rules", problem="TOO_MANY_CONDITIONS", message=message),)
     findings = [*_of_ruleset(ruleset)]
@@ -56,7 +59,7 @@ def validated(
             findings += _unknown_segments(f"rules[{index}].when", rule.when, segments)
     findings += _of_multipliers(ruleset)
     if not findings:
-        findings += conflicts(ruleset)
+        findings += islice(conflicts(ruleset), document.FINDINGS_MAX)
     return tuple(findings[: document.FINDINGS_MAX])
 
 
@@ -72,10 +75,12 @@ def _finding(path: str, problem: str, message: str) -> Finding:
     return Finding(path=path, problem=problem, message=message)
 
 
-def _conditions(when: When) -> int:
+def _conditions(rule: Rule) -> int:
+    when, multiplier = rule.when, rule.give.multiplier
     lists = (
-        when.categories, when.skus, when.brands, when.channels, when.stores, when.payments, when.coupons,
-        when.segments, when.not_segments, when.tiers, when.weekdays, when.kinds,
+        rule.give.ladder, multiplier.of if multiplier is not None else (), when.categories, when.skus, when.brands,
+        when.channels, when.stores, when.payments, when.coupons, when.segments, when.not_segments, when.tiers,
+        when.weekdays, when.kinds,
     )  # fmt: skip
     return 1 + sum(map(len, lists)) + sum(len(wanted.values) for wanted in when.attributes)
 
@@ -131,6 +136,7 @@ def _of_rule(path: str, rule: Rule, ruleset: Ruleset, campaigns: Mapping[str, Ca
     yield from _group(path, rule, ruleset)
     yield from _give(f"{path}.give", rule, ruleset)
     yield from _when(f"{path}.when", rule, campaigns)
+    yield from never_matching(path, rule, campaigns.get(rule.campaign or ""))
     yield from _caps(f"{path}.caps", rule.caps)
 
 
@@ -253,17 +259,6 @@ def _dates(path: str, starts_at: str | None, ends_at: str | None) -> Iterator[Fi
             moments.append(moment)
     if len(moments) == len(("starts_at", "ends_at")) and moments[0] >= moments[1]:
         yield _finding(f"{path}ends_at", "DATES_REVERSED", "The end is not after the start.")
-
-
-def local_time(text: str) -> datetime | None:
-    """Return a local time, or None if it is not one. Only the form with dashes: as text it sorts as it does as time."""
-    if text[4:5] != "-" or text[7:8] != "-":
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if moment.tzinfo is not None or not 1 < moment.year < 9999 else moment  # noqa: PLR2004
 
 
 def _overlap(when: When, campaign: Campaign) -> bool:
