@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+BACKTEST_LINES: Final = 20_000
+
 TARGETS: Final = {
     "pairs_batch 1 / trial": 1.0,
     "pairs_batch 16 / trial": 1.0,
@@ -16,6 +18,7 @@ TARGETS: Final = {
     "hot_wallet / pairs_batch 256": 0.8,
     "growth large / small": 0.8,
     "overload useful / capacity": 0.9,
+    "backtest lines a second / 20,000": 1.0,
 }
 
 
@@ -48,6 +51,10 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     overload = found.get("overload")
     if overload:
         result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
+    if "backtest" in found:
+        result["backtest lines a second / 20,000"] = round(
+            found["backtest"]["lines_per_s"] / BACKTEST_LINES, 2
+        )
     return result
 
 

@@ -28,13 +28,9 @@ class Profiles:
         return {ref: self._profiles[ref] for ref in refs if ref in self._profiles}
 
 
-async def pages(shop, rules=None, begins=BEGINS, ends=ENDS):
-    reading = History(shop.db.open_session, rules or Profiles()).pages(PROGRAM, begins, ends, shop.soon())
-    return [page async for page in reading]
-
-
-async def pasts(shop, **more):
-    return [past for page in await pages(shop, **more) for past in page]
+async def pasts(shop, rules=None, begins=BEGINS, ends=ENDS):
+    reading = History(shop.db.open_session, rules or Profiles()).pasts(PROGRAM, begins, ends, shop.soon())
+    return [past async for past in reading]
 
 
 async def test_events_come_in_order_of_time_whosever_they_are(shop, monkeypatch):
@@ -50,11 +46,10 @@ async def test_events_come_in_order_of_time_whosever_they_are(shop, monkeypatch)
     ]
     await shop.tell_all(told)
     await shop.work()
-    found = await pages(shop)
-    assert [len(page) for page in found] == [2, 2, 2, 1]
-    moments = [past.moment for page in found for past in page]
+    found = await pasts(shop)
+    moments = [past.moment for past in found]
     assert moments == sorted(moments)
-    assert {past.basket.order_ref for page in found for past in page} == {f"o{n}" for n in range(7)}
+    assert sorted(past.basket.order_ref for past in found) == [f"o{n}" for n in range(7)]
     part = await pasts(shop, begins=after(shop.now, -2), ends=shop.now)
     assert {past.basket.order_ref for past in part} == {"o1", "o2", "o3", "o4"}
 
@@ -90,7 +85,7 @@ async def test_too_many_customers_are_refused_before_they_fill_the_memory(shop, 
     for name in ("anna", "ben"):
         await shop.tell(await shop.customer(name), name, shop.purchase(name, 100))
     await shop.work()
-    (refused,) = await pages(shop)
+    (refused,) = await pasts(shop)
     assert isinstance(refused, Refusal)
     assert refused.reason is Reason.BACKTEST_TOO_LARGE
 

@@ -20,7 +20,7 @@ from wallet_service.rules.replay import Past
 from wallet_service.runtime.session import Session
 
 PAGE: Final = 200
-"""Events: as many as are read and made in a few milliseconds."""
+"""Events."""
 CUSTOMERS_MAX: Final = 200_000
 """Kept in memory: whose they are, and whether they have bought before."""
 
@@ -40,9 +40,9 @@ class History:
         self._open_session = open_session
         self._rules = rules
 
-    async def pages(
+    async def pasts(
         self, program_id: ProgramId, begins: Instant, ends: Instant, deadline: float
-    ) -> AsyncGenerator[list[Past] | Refusal, None]:
+    ) -> AsyncGenerator[Past | Refusal, None]:
         """Yield the events that were priced, from `begins` until before `ends`, in order of time.
 
         Segments and attributes are those of now. A refusal, as the last: there are too many customers.
@@ -61,7 +61,8 @@ class History:
                     facts = {"customers_max": str(CUSTOMERS_MAX)}
                     yield Refusal(reason=Reason.BACKTEST_TOO_LARGE, field="starts_at", facts=facts)
                     return
-                yield [_past(each, buyers[each.wallet_id]) for each in page]
+                for each in page:
+                    yield _past(each, buyers[each.wallet_id])
                 position = page[-1].position
         finally:
             await session.close()

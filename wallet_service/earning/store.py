@@ -278,7 +278,13 @@ class Recorded:
 
     position: HistoryPosition
     amount: int
-    content: Content
+    text: str
+    """Its content, not read yet: a page is read in a moment, its contents one by one."""
+
+    @property
+    def content(self) -> Content:
+        """Read the content."""
+        return _content(self.text)
 
     @property
     def wallet_id(self) -> WalletId:
@@ -301,7 +307,7 @@ async def read_history(
                 occurred_at=Instant(row[2]), event_id=EventId(str(row[1])), wallet_id=WalletId(str(row[0]))
             ),
             amount=row[3],
-            content=_content(row[4]),
+            text=row[4],
         )
         for row in rows
     ]
