@@ -1,7 +1,7 @@
 """Rulesets as closures over integers, indexed so that a rule that cannot match costs nothing. Pure.
 
 Rules are in order of priority. A rule stands in one index, by the narrowest thing it asks for; what is outside its
-dates is left out of the index of the moment altogether.
+dates, or about other kinds of events, is left out of the index of the moment altogether.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from wallet_service.rules.occasion import Belongs, Holds, Occasion, Picker
 from wallet_service.rules.reckoning import Reckon, reckon_of
 from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset, SegmentRule
 
-INDEXES_MAX: Final = 16
-"""Time slices whose index is kept; dates of rules cut time into at most twice as many slices as there are rules."""
+INDEXES_MAX: Final = 64
+"""Slices of time and kinds of events whose index is kept; rules cut time into at most twice as many as there are rules."""
 
 NO_SEGMENTS: Final[Mapping[str, SegmentRule]] = MappingProxyType({})
 
@@ -102,7 +102,7 @@ class Compiled:
         self._rules = rules
         self._by_attributes = by_attributes
         self._boundaries = sorted({rule.starts_at for rule in rules} | {rule.ends_at for rule in rules})
-        self._indexes: dict[int, _Index] = {}
+        self._indexes: dict[tuple[int, str], _Index] = {}
 
     def occasion(self, basket: Basket, customer: Customer, moment: Instant) -> Occasion:
         """Return an event as this ruleset sees it: in its time zone, with the segments that it asks for."""
@@ -115,7 +115,7 @@ class Compiled:
 
     def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
         """Return the rules that match, in order of priority, each with the lines it is about."""
-        index = self._index_at(moment)
+        index = self._index_at(moment, at.basket.kind)
         found: list[tuple[CompiledRule, Sequence[int]]] = []
         for position in sorted(_positions(index, at)):
             rule = self._rules[position]
@@ -124,13 +124,13 @@ class Compiled:
                 found.append((rule, lines))
         return found
 
-    def _index_at(self, moment: Instant) -> _Index:
-        part = bisect_right(self._boundaries, moment)
+    def _index_at(self, moment: Instant, kind: str) -> _Index:
+        part = bisect_right(self._boundaries, moment), kind
         index = self._indexes.get(part)
         if index is None:
             if len(self._indexes) >= INDEXES_MAX:
                 self._indexes.clear()
-            index = self._indexes[part] = _index(self._rules, moment)
+            index = self._indexes[part] = _index(self._rules, moment, kind)
         return index
 
 
@@ -216,10 +216,10 @@ def depths_of(rules: Iterable[Rule]) -> dict[str, int]:
     return depths
 
 
-def _index(rules: Sequence[CompiledRule], moment: Instant) -> _Index:
+def _index(rules: Sequence[CompiledRule], moment: Instant, kind: str) -> _Index:
     index: dict[str, dict[str, list[int]]] = {}
     for position, rule in enumerate(rules):
-        if rule.starts_at <= moment < rule.ends_at:
+        if rule.starts_at <= moment < rule.ends_at and kind in rule.rule.when.kinds:
             name, keys = _narrowest(rule.rule)
             table = index.setdefault(name, {})
             for key in keys:
@@ -232,7 +232,6 @@ def _narrowest(rule: Rule) -> tuple[str, Iterable[str]]:
     for name, keys in (
         ("sku", when.skus), ("category", when.categories), ("brand", when.brands), ("coupon", when.coupons),
         ("segment", when.segments), ("store", when.stores), ("payment", when.payments), ("tier", when.tiers),
-        ("kind", when.kinds),
     ):  # fmt: skip
         if keys:
             return name, keys
@@ -255,5 +254,5 @@ _KEYS: Final[Mapping[str, Callable[[Occasion], Iterable[str]]]] = {
     "": lambda _at: ("",), "sku": Occasion.by_sku, "category": Occasion.by_category, "brand": Occasion.by_brand,
     "coupon": lambda at: at.basket.coupons, "segment": lambda at: at.segments,
     "store": lambda at: (at.basket.store,), "payment": lambda at: (at.basket.payment_hash,),
-    "tier": lambda at: (at.customer.tier,), "kind": lambda at: (at.basket.kind,),
+    "tier": lambda at: (at.customer.tier,),
 }  # fmt: skip

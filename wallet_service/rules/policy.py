@@ -61,7 +61,8 @@ class _Pricing:
         self._compiled = compiled
         self._allowance = allowance
         self._left: dict[str, int] = {}
-        self._used: dict[str, int] = {}
+        self._whole: dict[str, int] = {}
+        """What caps that reach beyond the order had left before it."""
         self._awards: list[Award] = []
         self._parts: dict[str, Sequence[int]] = {}
         self._total: list[int] = [0] * len(at.everything)
@@ -147,26 +148,33 @@ class _Pricing:
         """Take as much as every cap leaves; what is taken is gone for the rules that follow."""
         if not rule.limits:
             return wanted, ()
-        amount, trims = wanted, []
-        keys = [limit.key_at(self._at) for limit in rule.limits]
-        for limit, key in zip(rule.limits, keys, strict=True):
-            left = self._left.get(key)
+        amount, trims, keys = wanted, [], []
+        lefts = self._left
+        for limit in rule.limits:
+            key = limit.key_at(self._at)
+            keys.append(key)
+            left = lefts.get(key)
             if left is None:
-                left = self._left[key] = max(self._allowance.left(key, limit.limit), 0)
+                left = lefts[key] = max(self._allowance.left(key, limit.limit), 0)
+                if limit.period is not Period.ORDER:
+                    self._whole[key] = left
             if amount > left:
                 trims.append(
                     Trim(cap_key=key, period=limit.period, limit=limit.limit, left=left, by=amount - left)
                 )
                 amount = left
-        for limit, key in zip(rule.limits, keys, strict=True):
-            self._left[key] -= amount
-            if amount and limit.period is not Period.ORDER:
-                self._used[key] = self._used.get(key, 0) + amount
+        if amount:
+            for key in keys:
+                lefts[key] -= amount
         return amount, tuple(trims)
 
     def _priced(self) -> Priced:
         awards = tuple(self._awards)
         return Priced(
             amount=sum(award.amount for award in awards), lines=tuple(self._total) if self._at.has_lines else (),
-            awards=awards, caps=tuple(CapUse(cap_key=key, amount=amount) for key, amount in self._used.items()),
+            awards=awards, caps=tuple(
+                CapUse(cap_key=key, amount=whole - self._left[key])
+                for key, whole in self._whole.items()
+                if whole > self._left[key]
+            ),
         )  # fmt: skip
