@@ -12,6 +12,11 @@ import pytest
 from rig import ACCOUNTABLE, Api, Shop, calling, new_id, open_shop, refused_of, stamp, token
 from wallet.v1 import backtest_pb2, earning_pb2, rules_pb2
 
+from wallet_service.admin.backtest import Asked, Backtests
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.errors import Reason
+from wallet_service.rules.compiler import compiled
+from wallet_service.rules.ruleset import Ruleset
 from wallet_service.transport.scopes import Scope
 
 NOW = datetime.now(UTC)
@@ -124,3 +129,36 @@ async def test_a_backtest_writes_nothing_and_needs_a_scope_of_its_own(api: Api, 
     assert await shop.snapshot() == before
     async with calling(pair[0].address, token(keys, scopes=[Scope.RULES_READ])) as reader:
         assert (await refused(reader(asked(shop)))).reason == "SCOPE_MISSING"
+
+
+class Slow:
+    """A past that is not read to its end until it may be."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+
+    async def pasts(self, *_asked):
+        await self.may_end.wait()
+        return
+        yield
+
+
+async def test_one_backtest_runs_in_a_process_at_a_time():
+    class Trials:
+        async def trial(self, *_asked):
+            return compiled(Ruleset(time_zone="UTC"), 1, {})
+
+    slow = Slow()
+    backtests = Backtests(Trials(), None, slow)
+    request = Asked(program_id="p", source="next", begins=Instant(0), ends=Instant(1), top=0)
+
+    async def run():
+        return [step async for step in backtests.run(request, time.monotonic() + 10)]
+
+    first = asyncio.create_task(run())
+    await asyncio.sleep(0.01)
+    (refusal_of_second,) = await run()
+    assert refusal_of_second.reason is Reason.OVERLOADED
+    slow.may_end.set()
+    assert [step.events for step in await first] == [0]
+    assert [step.events for step in await run()] == [0]

@@ -102,6 +102,7 @@ def test_every_asynchronous_call_has_one_that_waits():
         (blocking.Earning, blocking.BlockingEarning),
         (blocking.Admin, blocking.BlockingAdmin),
         (blocking.Rules, blocking.BlockingRules),
+        (blocking.Review, blocking.BlockingReview),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

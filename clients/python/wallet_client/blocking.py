@@ -17,6 +17,7 @@ from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
 from wallet_client.retry import Retries
+from wallet_client.review import Review
 from wallet_client.rules import Rules
 from wallet_client.waiting import Loop, waits, yields
 from wallet_client.wallets import Wallets
@@ -193,6 +194,27 @@ class BlockingRules:
     backtest = yields(Rules.backtest)
 
 
+class BlockingReview:
+    """As `Review`, waiting."""
+
+    def __init__(self, loop: Loop, face: Review) -> None:
+        self._loop = loop
+        self._face = face
+
+    cases = yields(Review.cases)
+    case = waits(Review.case)
+    take = waits(Review.take)
+    give_back = waits(Review.give_back)
+    approve = waits(Review.approve)
+    reject = waits(Review.reject)
+    decide_many = waits(Review.decide_many)
+    escalate = waits(Review.escalate)
+    note = waits(Review.note)
+    statistics = waits(Review.statistics)
+    policy = waits(Review.policy)
+    put_policy = waits(Review.put_policy)
+
+
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -232,6 +254,7 @@ class WalletClient:
         self.earning = BlockingEarning(self._loop, self._client.earning)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
         self.rules = BlockingRules(self._loop, self._client.rules)
+        self.review = BlockingReview(self._loop, self._client.review)
 
     @contextmanager
     def reservation(

@@ -11,6 +11,7 @@ from wallet.v1.admin_pb2_grpc import AdminServiceStub
 from wallet.v1.checkout_pb2 import ExecuteResponse
 from wallet.v1.checkout_pb2_grpc import CheckoutServiceStub
 from wallet.v1.earning_pb2_grpc import EarningServiceStub
+from wallet.v1.review_pb2_grpc import ReviewServiceStub
 from wallet.v1.wallet_pb2_grpc import WalletServiceStub
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wallet.v1.admin_pb2_grpc import AdminServiceAsyncStub
     from wallet.v1.checkout_pb2_grpc import CheckoutServiceAsyncStub
     from wallet.v1.earning_pb2_grpc import EarningServiceAsyncStub
+    from wallet.v1.review_pb2_grpc import ReviewServiceAsyncStub
     from wallet.v1.wallet_pb2_grpc import WalletServiceAsyncStub
 
 TokenSource: TypeAlias = str | Callable[[], str]
@@ -57,7 +59,7 @@ class Tls:
 class Line:
     """One connection: its stubs, and how many calls are on it."""
 
-    __slots__ = ("admin", "channel", "checkout", "earning", "execute", "in_flight", "wallet")
+    __slots__ = ("admin", "channel", "checkout", "earning", "execute", "in_flight", "review", "wallet")
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
@@ -65,6 +67,7 @@ class Line:
         self.wallet: WalletServiceAsyncStub = WalletServiceStub(channel)
         self.earning: EarningServiceAsyncStub = EarningServiceStub(channel)
         self.admin: AdminServiceAsyncStub = AdminServiceStub(channel)
+        self.review: ReviewServiceAsyncStub = ReviewServiceStub(channel)
         # Operations are encoded one by one as they come in: a batch is their bytes in a row.
         self.execute: grpc.aio.UnaryUnaryMultiCallable[bytes, ExecuteResponse] = channel.unary_unary(
             EXECUTE, response_deserializer=ExecuteResponse.FromString
