@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from wallet_client import AsyncWalletClient
 
     from wallet_service.rules.belonging import ImportRow
+
+ROWS_SENT: Final = 5_000
+"""In one call: whatever the letters, below the largest message."""
 
 app = typer.Typer(
     name="segments", no_args_is_help=True, help="Segments: list them, import lists of customers."
@@ -104,12 +107,10 @@ async def _send(
 ) -> int:
     from wallet.v1 import rules_pb2
 
-    from wallet_service.rules.belonging import ROWS_MAX
-
-    for begin in range(0, len(rows), ROWS_MAX):
+    for begin in range(0, len(rows), ROWS_SENT):
         part = [
             rules_pb2.ImportRow(line=row.line, customer_ref=row.customer_ref, remove=row.remove)
-            for row in rows[begin : begin + ROWS_MAX]
+            for row in rows[begin : begin + ROWS_SENT]
         ]
         answer = await client.rules.import_segment(program, segment, part, actor=by, reason=reason)
         for finding in answer.findings:
