@@ -17,6 +17,7 @@ from wallet_service.ledger.commands import (
     ClawBack,
     Close,
     Commit,
+    Expire,
     Extend,
     Freeze,
     Grant,
@@ -109,6 +110,8 @@ class NaiveWallet:
         self.operations: dict[str, object] = {}
         self.outside: Counter[str] = Counter()
         self.now = 0
+        self.version = 0
+        """What the wallet's version is, as the machine tells it: entries are not counted here."""
 
     # What is where.
 
@@ -190,7 +193,7 @@ class NaiveWallet:
                 return self._extend(command)
             case Grant():
                 return self._grant(command)
-            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Expire():
                 return self._operate(command)
         raise AssertionError(command)
 
@@ -277,7 +280,7 @@ class NaiveWallet:
         return None
 
     def _operate(
-        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire
     ) -> Reason | None:
         credit_id = getattr(command, "credit_id", None)
         credit = self.credits.get(credit_id) if credit_id else None
@@ -313,6 +316,8 @@ class NaiveWallet:
                 return self._adjust(command)
             case Close():
                 return self._close(command)
+            case Expire():
+                return self._expire(command)
         raise AssertionError(command)
 
     def _mature(self, credit: Credit) -> Reason | None:
@@ -406,4 +411,10 @@ class NaiveWallet:
             credit.pending = credit.frozen_pending = 0
             credit.frozen = Counter()
         self.state = "CLOSED"
+        return None
+
+    def _expire(self, command: Expire) -> Reason | None:
+        if command.expected_version != self.version:
+            return Reason.VERSION_MISMATCH
+        self.outside["expired"] += self.available.pop(NEVER, 0)
         return None

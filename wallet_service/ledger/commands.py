@@ -148,6 +148,16 @@ class Close(Struct, frozen=True, kw_only=True, gc=False):
     forfeit: bool = False
 
 
+class Expire(Struct, frozen=True, kw_only=True, gc=False):
+    """Let available value that has no expiry of its own expire, if the wallet is still at the version that was judged."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    expected_version: int
+    actor: str
+    reason: str
+
+
 class Deferred(Struct, frozen=True, kw_only=True):
     """A command that can be written down only when the wallet's program is known, which the batch's load tells.
 
@@ -159,7 +169,7 @@ class Deferred(Struct, frozen=True, kw_only=True):
     build: Callable[[Program], Reserve | Extend]
 
 
-OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire
 Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
 
 
