@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from wallet_service.earning import returns
+from wallet_service.earning import expiry, returns
 from wallet_service.earning.model import (
-    DAY_SECONDS,
     DECIDED,
     Act,
     ActKind,
@@ -27,7 +27,7 @@ from wallet_service.earning.model import (
 )
 from wallet_service.fraud.model import Judgement, Limits, Signals, Verdict
 from wallet_service.fraud.policy import judge
-from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
+from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import (
@@ -49,7 +49,6 @@ _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
 APPROVED: Final = "APPROVED"
 """Among an event's reasons: a person let it pass."""
 WAITING: Final = "WAITS_FOR_PURCHASE"
-_DAY: Final = DAY_SECONDS * MICROSECONDS_PER_SECOND
 
 
 def event_id_of(source: str, source_event_id: str) -> EventId:
@@ -207,7 +206,7 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
     matures_at = max(desk.now, after(event.occurred_at, window))
     grant = Act(
         kind=ActKind.GRANT, act_id=event.event_id, subject_id=event.event_id, amount=found.amount, pending=window > 0,
-        expires_at=_expiry(desk), reason="earned",
+        expires_at=_expiry(desk, event, matures_at), reason="earned",
     )  # fmt: skip
     paid = _pay_debts(desk, found.amount)
     acts = [grant]
@@ -234,12 +233,11 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
     )
 
 
-def _expiry(desk: Desk) -> Instant:
-    seconds = desk.policy.expires_after_seconds
-    if not seconds:
-        return NEVER
-    # At the end of a day: what is earned on one day expires together, so a wallet has few lots.
-    return Instant(-(-after(desk.now, seconds) // _DAY) * _DAY)
+def _expiry(desk: Desk, event: Event, matures_at: Instant) -> Instant:
+    compiled = desk.rules(event.occurred_at)
+    named = desk.policy.time_zone
+    zone = ZoneInfo(named or "UTC") if named or compiled is None else compiled.zone
+    return expiry.expires_at(desk.policy, desk.now, matures_at, zone)
 
 
 def _pay_debts(desk: Desk, amount: int) -> int:
