@@ -13,12 +13,13 @@ from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
-from wallet_service.earning.worker import EarningWorker
+from wallet_service.earning.worker import EarningWorker, LookoutWorker
 from wallet_service.fraud.model import Limits as FraudLimits
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
@@ -74,6 +75,7 @@ class Core:
     authoring: Authoring
     earning: Earning
     pipeline: Pipeline
+    lookout: Lookout
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -114,6 +116,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
         earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
         pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
+        lookout=Lookout(database, ledger, policies),
     )  # fmt: skip
 
 
@@ -163,12 +166,13 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, and events moving."""
+    """Keep overdue holds and expired lots swept, events moving, and customers warned."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
-    watch_earning(core.telemetry.meter, worker)
+    watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
+    life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

@@ -91,6 +91,7 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.EarningService/ListExpiryWarnings": _reads(Scope.EARNING_READ),
         "/wallet.v1.AdminService/PutRulesetDraft": _writes(Scope.RULES_WRITE),
         "/wallet.v1.AdminService/ValidateRuleset": _reads(Scope.RULES_READ),
         "/wallet.v1.AdminService/DiffRulesets": _reads(Scope.RULES_READ),
