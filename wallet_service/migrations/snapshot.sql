@@ -1,5 +1,7 @@
 CREATE SCHEMA earning;
 
+CREATE SCHEMA fraud;
+
 CREATE SCHEMA ledger;
 
 CREATE SCHEMA reconciliation;
@@ -472,6 +474,32 @@ begin
     );
   end if;
   return v_granted;
+end
+$$;
+
+CREATE FUNCTION fraud.record_judgements(p_judgements json) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_rows bigint;
+begin
+  insert into fraud.judgement (
+    wallet_id, subject_kind, subject_id, program_id, verdict, shadow_verdict, reasons, signals, policy_version,
+    amount_minor, judged_at
+  )
+  select
+    n.wallet_id, n.subject_kind, n.subject_id, n.program_id, n.verdict, n.shadow_verdict, n.reasons, n.signals,
+    n.policy_version, n.amount_minor, clock_timestamp()
+  from json_to_recordset(p_judgements) as n (
+    wallet_id uuid, subject_kind text, subject_id uuid, program_id text, verdict text, shadow_verdict text,
+    reasons jsonb, signals jsonb, policy_version bigint, amount_minor bigint
+  )
+  order by n.wallet_id, n.subject_kind, n.subject_id
+  on conflict (wallet_id, subject_kind, subject_id) do nothing;
+  get diagnostics v_rows = row_count;
+  return v_rows;
 end
 $$;
 
@@ -1023,6 +1051,24 @@ CREATE TABLE earning.queue (
 )
 WITH (fillfactor='60');
 
+CREATE TABLE fraud.judgement (
+    wallet_id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    program_id text NOT NULL,
+    verdict text NOT NULL,
+    shadow_verdict text NOT NULL,
+    reasons jsonb NOT NULL,
+    signals jsonb NOT NULL,
+    policy_version bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    judged_at timestamp with time zone NOT NULL,
+    CONSTRAINT judgement_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT judgement_shadow_verdict_check CHECK ((shadow_verdict = ANY (ARRAY['ALLOW'::text, 'REVIEW'::text, 'REFUSE'::text]))),
+    CONSTRAINT judgement_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['reservation'::text, 'event'::text, 'ring'::text]))),
+    CONSTRAINT judgement_verdict_check CHECK ((verdict = ANY (ARRAY['ALLOW'::text, 'REVIEW'::text, 'REFUSE'::text])))
+);
+
 CREATE TABLE ledger.credit (
     wallet_id uuid NOT NULL,
     credit_id uuid NOT NULL,
@@ -1257,6 +1303,9 @@ ALTER TABLE ONLY earning.policy
 ALTER TABLE ONLY earning.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (wallet_id);
 
+ALTER TABLE ONLY fraud.judgement
+    ADD CONSTRAINT judgement_pkey PRIMARY KEY (wallet_id, subject_kind, subject_id);
+
 ALTER TABLE ONLY ledger.credit
     ADD CONSTRAINT credit_pkey PRIMARY KEY (wallet_id, credit_id);
 
@@ -1319,6 +1368,10 @@ CREATE INDEX expiry_warning_written ON earning.expiry_warning USING btree (progr
 
 CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
 
+CREATE INDEX judgement_judged ON fraud.judgement USING btree (program_id, judged_at);
+
+CREATE INDEX judgement_review ON fraud.judgement USING btree (judged_at) WHERE (verdict = 'REVIEW'::text);
+
 CREATE INDEX wallet_due ON ledger.wallet USING btree (program_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
 
 CREATE INDEX segment_member_by_segment ON rules.segment_member USING btree (program_id, segment_id, customer_ref);
@@ -1345,6 +1398,8 @@ ALTER TABLE ONLY rules.state
     ADD CONSTRAINT state_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
 GRANT USAGE ON SCHEMA earning TO wallet_app;
+
+GRANT USAGE ON SCHEMA fraud TO wallet_app;
 
 GRANT USAGE ON SCHEMA ledger TO wallet_app;
 
@@ -1375,6 +1430,9 @@ GRANT ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p
 
 REVOKE ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.record_judgements(p_judgements json) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_judgements(p_judgements json) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) TO wallet_app;
@@ -1428,6 +1486,8 @@ GRANT SELECT ON TABLE earning.lookout TO wallet_app;
 GRANT SELECT ON TABLE earning.policy TO wallet_app;
 
 GRANT SELECT ON TABLE earning.queue TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.judgement TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.credit TO wallet_app;
 
