@@ -186,6 +186,13 @@ class Back(Struct, frozen=True, kw_only=True, omit_defaults=True):
     loose_minor: int = 0
 
 
+class Paid(Struct, frozen=True, kw_only=True):
+    """What of an event's earnings went to what was owed on an older one."""
+
+    event_id: EventId
+    amount: int
+
+
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about an event, and what became of it."""
 
@@ -201,7 +208,9 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_restored: int = 0
     """Of a return: what could not be given back, because less had been spent than its order said."""
     paid_debt: int = 0
-    """What of this event's earnings went to an older debt at once."""
+    """What of this event's earnings went to older debts at once."""
+    paid: tuple[Paid, ...] = ()
+    """Which debts these were, in the order in which they were paid."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from wallet_service.earning.model import (
     EventId,
     EventKind,
     EventState,
+    Paid,
     Policy,
     Return,
     Stage,
@@ -208,7 +209,8 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
         kind=ActKind.GRANT, act_id=event.event_id, subject_id=event.event_id, amount=found.amount, pending=window > 0,
         expires_at=_expiry(desk, event, matures_at), reason="earned",
     )  # fmt: skip
-    paid = _pay_debts(desk, found.amount)
+    debts = _pay_debts(desk, found.amount)
+    paid = sum(debt.amount for debt in debts)
     acts = [grant]
     if paid:
         act_id = act_id_of(event.event_id, "debt")
@@ -226,6 +228,7 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
         priced=found,
         acts=tuple(acts),
         paid_debt=paid,
+        paid=debts,
         matures_at=matures_at if window else NEVER,
     )
     return replace(
@@ -240,15 +243,16 @@ def _expiry(desk: Desk, event: Event, matures_at: Instant) -> Instant:
     return expiry.expires_at(desk.policy, desk.now, matures_at, zone)
 
 
-def _pay_debts(desk: Desk, amount: int) -> int:
-    paid = 0
+def _pay_debts(desk: Desk, amount: int) -> tuple[Paid, ...]:
+    paid: list[Paid] = []
     for event_id in desk.owing:
         debtor = desk.events[event_id]
-        part = min(debtor.debt, amount - paid)
+        part = min(debtor.debt, amount)
         if part:
             desk.put(replace(debtor, debt=debtor.debt - part))
-            paid += part
-    return paid
+            paid.append(Paid(event_id=event_id, amount=part))
+            amount -= part
+    return tuple(paid)
 
 
 def _end(desk: Desk, event: Event, state: EventState, reasons: tuple[str, ...]) -> None:
@@ -302,7 +306,9 @@ def _open(event: Event, bought: Event, returned: Return) -> Effect:
     if bought.amount and not result.open_returns:
         acts.append(_on_credit(ActKind.FREEZE, event, bought, "freeze", "a return is open"))
     opened = (*result.open_returns, returned.return_ref)
-    return replace(bought, result=replace(result, open_returns=opened)), acts
+    # It may be due to mature in this very round: frozen, it could not, and would never be asked again.
+    due_at = NEVER if bought.state is EventState.CREDITED else bought.due_at
+    return replace(bought, due_at=due_at, result=replace(result, open_returns=opened)), acts
 
 
 def _close(event: Event, bought: Event, returned: Return) -> Effect:
