@@ -147,9 +147,14 @@ def caps_of(desk: Desk, content: Content) -> tuple[CapKey, ...]:
 
 def priced(desk: Desk, content: Content) -> Priced:
     """Return what an event earns by the rules of its moment and what the caps still allow."""
+    return _priced(desk, content)[0]
+
+
+def _priced(desk: Desk, content: Content) -> tuple[Priced, dict[str, CapKey]]:
+    """Return what an event earns, and the caps that may have trimmed it; nothing is used of them yet."""
     compiled = desk.rules(content.occurred_at)
     if compiled is None:
-        return NOTHING
+        return NOTHING, {}
     basket, customer = basket_of(content), customer_of(desk, content)
     keys = {key.key: key for key in cap_keys(compiled, basket, customer, content.occurred_at)}
     left = {
@@ -164,6 +169,10 @@ def priced(desk: Desk, content: Content) -> Priced:
             if trim.period is Period.BUDGET and trim.cap_key in keys:
                 key, short = desk.shortages.get(trim.cap_key, (keys[trim.cap_key], 0))
                 desk.shortages[trim.cap_key] = (key, short + trim.by)
+    return found, keys
+
+
+def _use_caps(desk: Desk, found: Priced, keys: dict[str, CapKey]) -> None:
     for use in found.caps:
         if keys[use.cap_key].period is Period.BUDGET:
             desk.budgets[use.cap_key] -= use.amount
@@ -171,7 +180,6 @@ def priced(desk: Desk, content: Content) -> Priced:
         else:
             desk.used[use.cap_key] = desk.used.get(use.cap_key, 0) + use.amount
             desk.uses.append(use)
-    return found
 
 
 def _decide_earning(desk: Desk, event: Event) -> None:
@@ -191,14 +199,16 @@ def _decide_earning(desk: Desk, event: Event) -> None:
         return _end(desk, event, EventState.REJECTED, judgement.reasons)
     if judgement.verdict is Verdict.REVIEW:
         return _end(desk, event, EventState.IN_REVIEW, judgement.reasons)
-    found = priced(desk, event.content)
+    found, keys = _priced(desk, event.content)
     if purchase is not None:
         desk.bought = True
     if not found.amount:
         return desk.put(
             replace(event, state=EventState.MATURED, due_at=NEVER, result=replace(event.result, priced=found))
         )
-    return desk.put(_credited(desk, event, found))
+    desk.put(_credited(desk, event, found))
+    # Last, when nothing can go wrong any more: what is used of a cap is what was awarded.
+    return _use_caps(desk, found, keys)
 
 
 def _credited(desk: Desk, event: Event, found: Priced) -> Event:

@@ -1,4 +1,5 @@
--- Promise: answers the purchases of these orders of these wallets.
+-- Promise: answers the purchases of these orders of these wallets: of each, the one that earned first, or that came in
+-- first. A clock that stands still or jumps must not make a later one the first.
 select
   e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id,
   ledger.microseconds(e.occurred_at) as occurred_at, ledger.microseconds(e.received_at) as received_at,
@@ -6,4 +7,4 @@ select
 from unnest($1::uuid[], $2::text[]) as o (wallet_id, order_ref)
 join earning.event as e on e.wallet_id = o.wallet_id and e.order_ref = o.order_ref and e.order_ref <> ''
 where e.kind = 1
-order by e.received_at, e.event_id
+order by e.state in (4, 5, 6, 7) desc, e.received_at asc, e.event_id asc
