@@ -40,12 +40,14 @@ class Lookout:
     """Looks at all wallets of the programs that look ahead. One per worker."""
 
     def __init__(
-        self, db: Statements, ledger: Ledger, policies: Policies, pause_seconds: int = PAUSE_SECONDS
-    ) -> None:
+        self, db: Statements, ledger: Ledger, policies: Policies, pause_seconds: int = PAUSE_SECONDS,
+        share: int = SHARE,
+    ) -> None:  # fmt: skip
         self._db = db
         self._ledger = ledger
         self._policies = policies
         self._pause_seconds = pause_seconds
+        self._share = share
         self.warned = 0
         self.lapsed = 0
 
@@ -56,7 +58,7 @@ class Lookout:
             return 0
         lease = str(uuid.uuid4())
         place = await store.claim_lookout(
-            self._db, lease, LEASE_SECONDS, self._pause_seconds, SHARE, timeout_seconds=_SECONDS
+            self._db, lease, LEASE_SECONDS, self._pause_seconds, self._share, timeout_seconds=_SECONDS
         )
         seen = 0
         while place is not None:

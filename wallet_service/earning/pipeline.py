@@ -116,7 +116,12 @@ class Pipeline:
     async def gather(self, work: Round) -> None:
         """Read everything that the decisions need."""
         work.due = await store.read_due(self._db, work.claims, EVENTS_PER_WALLET, timeout_seconds=_SECONDS)
-        orders = {(event.wallet_id, event.content.order_ref) for event in work.due if event.content.order_ref}
+        # What only matures needs to know nothing of its order.
+        orders = {
+            (event.wallet_id, event.content.order_ref)
+            for event in work.due
+            if event.content.order_ref and event.state is not EventState.CREDITED
+        }
         if orders:
             work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
         if not any(event.state is EventState.HELD for event in work.due):
