@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from shop import DAY, Policy
 
-from wallet_service.earning.expiry import expires_at, lapses_at
+from wallet_service.earning.expiry import expires_at, idle_at
 from wallet_service.earning.model import DAY_SECONDS, ExpiryKind, Standing
 from wallet_service.earning.store import _policy
 from wallet_service.kernel.clock import NEVER, Instant, after, from_datetime, to_datetime
@@ -154,4 +154,4 @@ def test_idle_time_counts_from_the_last_that_happened_or_from_the_beginning_of_t
     standing = Standing(
         wallet_id="", program_id="", now=active, version=1, reserved=0, lots=((NEVER, 1),), active_at=active
     )
-    assert lapses_at(standing, policy) == max(active, begun) + days * DAY
+    assert idle_at(standing, policy) == max(active, begun) + days * DAY

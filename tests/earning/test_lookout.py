@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from shop import DAY, PROGRAM, Policy, Shop, together
 
 from wallet_service.earning import store
-from wallet_service.earning.expiry import lapse_of
+from wallet_service.earning.expiry import idle_of
 from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.model import DAY_SECONDS, ExpiryKind
 from wallet_service.kernel.clock import Instant
@@ -126,7 +126,7 @@ async def test_value_expires_when_nothing_happened_for_so_long_and_activity_puts
     await earn(shop, "anna", "o2", 2_000)
     await shop.pay(bert, "o3", 100)
     await shop.wait(25 * DAY)
-    assert (await look(shop)).lapsed == 1
+    assert (await look(shop)).idle_expired == 1
     assert [(await shop.balance(one))[1] for one in (anna, bert, carl)] == [600, 400, 0]
     (entry,) = await shop.db.fetch(
         "select kind, amount, detail from ledger.entry where wallet_id = $1 and kind = 7",
@@ -136,12 +136,12 @@ async def test_value_expires_when_nothing_happened_for_so_long_and_activity_puts
     assert entry["amount"] == 500
     assert "365 days" in entry["detail"]
     await shop.wait(340 * DAY)
-    assert (await look(shop)).lapsed == 2
+    assert (await look(shop)).idle_expired == 2
     assert [(await shop.balance(one))[1] for one in (anna, bert, carl)] == [0, 0, 0]
     await shop.is_sound()
 
 
-async def test_a_wallet_that_is_redeemed_while_it_is_judged_does_not_lapse(shop):
+async def test_a_wallet_that_is_redeemed_while_it_is_judged_does_not_expire(shop):
     await put(shop, IDLE)
     anna = await earn(shop, "anna", "o1")
     await shop.wait(400 * DAY)
@@ -149,9 +149,9 @@ async def test_a_wallet_that_is_redeemed_while_it_is_judged_does_not_lapse(shop)
     (standing,), _ = await store.read_standings(shop.db, FIRST[1], 100, policies, timeout_seconds=5)
     await shop.pay(anna, "o2", 1)
     lookout = Lookout(shop.db, shop.ledger, shop.policies)
-    lapse = lapse_of(standing, policies[PROGRAM])
-    assert lapse is not None
-    await lookout._lapse([lapse])
+    idle = idle_of(standing, policies[PROGRAM])
+    assert idle is not None
+    await lookout._expire([idle])
     assert (await shop.balance(anna))[1] == 499
     await shop.is_sound()
 
@@ -161,11 +161,11 @@ async def test_time_before_a_policy_of_inactivity_was_put_in_force_does_not_coun
     anna = await earn(shop, "anna", "o1")
     await shop.wait(1_000 * DAY)
     await put(shop, IDLE)
-    assert (await look(shop)).lapsed == 0
+    assert (await look(shop)).idle_expired == 0
     await shop.wait(200 * DAY)
     await put(shop, replace(IDLE, warn_before_seconds=()))
     await shop.wait(165 * DAY)
-    assert (await look(shop)).lapsed == 1
+    assert (await look(shop)).idle_expired == 1
     assert (await shop.balance(anna))[1] == 0
 
 
@@ -183,11 +183,11 @@ async def test_value_with_an_expiry_of_its_own_and_value_that_is_held_outlive_id
         order=Order(order_ref="o9", total_minor=100, currency="EUR"), device="", ttl_seconds=900,
     )  # fmt: skip
     await shop.ledger.submit(held, shop.soon())
-    assert (await look(shop)).lapsed == 1
+    assert (await look(shop)).idle_expired == 1
     assert (await shop.balance(anna))[1] == 70
     await shop.wait(DAY)
     await shop.ledger.submit(say.Settle(wallet_id=bert), shop.soon())
-    assert (await look(shop)).lapsed == 1
+    assert (await look(shop)).idle_expired == 1
     assert (await shop.balance(bert))[1] == 0
     await shop.is_sound()
 

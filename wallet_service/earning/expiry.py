@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
-from wallet_service.earning.model import DAY_SECONDS, ExpiryKind, ExpiryWarning, Lapse, Policy, Standing
+from wallet_service.earning.model import DAY_SECONDS, ExpiryKind, ExpiryWarning, Idle, Policy, Standing
 from wallet_service.kernel.clock import (
     MICROSECONDS_PER_SECOND,
     NEVER,
@@ -101,7 +101,7 @@ def _midnight(day: date, zone: ZoneInfo) -> Instant:
 def warnings_of(standing: Standing, policy: Policy) -> list[ExpiryWarning]:
     """Return the warnings that are due: for each expiry that is near, the last one whose time has come."""
     ends = [(at, amount, False) for at, amount in standing.lots if at < NEVER]
-    ends.append((lapses_at(standing, policy), _without_expiry(standing), True))
+    ends.append((idle_at(standing, policy), _without_expiry(standing), True))
     return [
         _warning(standing, at, amount, before, inactivity=inactivity)
         for at, amount, inactivity in ends
@@ -129,7 +129,7 @@ def _without_expiry(standing: Standing) -> int:
     return sum(amount for at, amount in standing.lots if at >= NEVER)
 
 
-def lapses_at(standing: Standing, policy: Policy) -> Instant:
+def idle_at(standing: Standing, policy: Policy) -> Instant:
     """Return when a wallet has been idle for so long that what it holds without an expiry expires; NEVER: it does not."""
     if policy.expiry is not ExpiryKind.INACTIVITY or not policy.inactivity_days:
         return NEVER
@@ -138,8 +138,8 @@ def lapses_at(standing: Standing, policy: Policy) -> Instant:
     )
 
 
-def lapse_of(standing: Standing, policy: Policy) -> Lapse | None:
-    """Return the lapse of a wallet whose time is over. One in which something is held is in use: it waits."""
-    if standing.now < lapses_at(standing, policy) or not _without_expiry(standing) or standing.reserved:
+def idle_of(standing: Standing, policy: Policy) -> Idle | None:
+    """Return a wallet whose time is over, with the version that was judged. One in which something is held is in use: it waits."""
+    if standing.now < idle_at(standing, policy) or not _without_expiry(standing) or standing.reserved:
         return None
-    return Lapse(wallet_id=standing.wallet_id, version=standing.version, days=policy.inactivity_days)
+    return Idle(wallet_id=standing.wallet_id, version=standing.version, days=policy.inactivity_days)

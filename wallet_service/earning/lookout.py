@@ -1,8 +1,8 @@
-"""The look ahead: wallet after wallet, who is to be warned of an expiry, and whose value lapses because nothing happened.
+"""The look ahead: wallet after wallet, who is to be warned of an expiry, and whose value expires because nothing happened.
 
 It goes round all wallets in the order of their ids, a page at a time, whoever gave them value and whenever. One process
 at a time holds the lease; a process that dies leaves its page to the next. Warnings are written once by their ids, and
-a lapse names the version of the wallet that was judged: doing a page twice does nothing.
+an expiry by command names the version of the wallet that was judged: doing a page twice does nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import uuid
 from typing import Final
 
 from wallet_service.earning import store
-from wallet_service.earning.expiry import lapse_of, warnings_of
-from wallet_service.earning.model import Lapse, Policy
+from wallet_service.earning.expiry import idle_of, warnings_of
+from wallet_service.earning.model import Idle, Policy
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import act_id_of
 from wallet_service.kernel.errors import Refusal
@@ -49,7 +49,7 @@ class Lookout:
         self._pause_seconds = pause_seconds
         self._share = share
         self.warned = 0
-        self.lapsed = 0
+        self.idle_expired = 0
 
     async def run(self) -> int:
         """Go round once, if nobody else does and it is time again; returns how many wallets were looked at closely."""
@@ -73,8 +73,8 @@ class Lookout:
             self._db, place, PAGE, policies, timeout_seconds=_SECONDS
         )
         warnings = [w for one in standings for w in warnings_of(one, policies[one.program_id])]
-        lapses = [lapse_of(one, policies[one.program_id]) for one in standings]
-        await self._lapse([lapse for lapse in lapses if lapse is not None])
+        idle = [idle_of(one, policies[one.program_id]) for one in standings]
+        await self._expire([one for one in idle if one is not None])
         written = await store.record_warnings(
             self._db, lease, LEASE_SECONDS, warnings, place, last, KEEP_DAYS, timeout_seconds=_SECONDS
         )
@@ -84,20 +84,18 @@ class Lookout:
         self.warned += written
         return last, len(standings)
 
-    async def _lapse(self, lapses: list[Lapse]) -> None:
+    async def _expire(self, idle: list[Idle]) -> None:
         """Let idle value expire. What is refused has moved meanwhile, or is tried again by the next look."""
         deadline = time.monotonic() + _LEDGER_SECONDS
-        outcomes = await asyncio.gather(
-            *(self._ledger.submit(expire_of(lapse), deadline) for lapse in lapses)
-        )
+        outcomes = await asyncio.gather(*(self._ledger.submit(expire_of(one), deadline) for one in idle))
         refused = sum(isinstance(outcome, Refusal) for outcome in outcomes)
-        self.lapsed += len(outcomes) - refused
+        self.idle_expired += len(outcomes) - refused
 
 
-def expire_of(lapse: Lapse) -> Expire:
-    """Return the command of a lapse: the same for the same wallet at the same version."""
+def expire_of(idle: Idle) -> Expire:
+    """Return the command for an idle wallet: the same for the same wallet at the same version."""
     return Expire(
-        wallet_id=lapse.wallet_id, operation_id=OperationId(act_id_of(lapse.wallet_id, f"idle/{lapse.version}")),
-        expected_version=lapse.version, actor=ACTOR,
-        reason=f"nothing was earned or redeemed for {lapse.days} days",
+        wallet_id=idle.wallet_id, operation_id=OperationId(act_id_of(idle.wallet_id, f"idle/{idle.version}")),
+        expected_version=idle.version, actor=ACTOR,
+        reason=f"nothing was earned or redeemed for {idle.days} days",
     )  # fmt: skip

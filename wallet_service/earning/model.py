@@ -311,7 +311,7 @@ class ExpiryWarning(Struct, frozen=True, kw_only=True):
     """These two are known once it is written."""
 
 
-class Lapse(Struct, frozen=True, kw_only=True):
+class Idle(Struct, frozen=True, kw_only=True):
     """A wallet that has been idle for so many days; the version at which it was."""
 
     wallet_id: WalletId

@@ -167,7 +167,7 @@ class Earning:
         return self.policies.of(program_id)
 
     def _inactivity_from(self, program_id: ProgramId, old: Policy, new: Policy) -> Instant:
-        """Return since when being idle counts: a new policy lets nothing lapse that nobody was warned of."""
+        """Return since when being idle counts: a new policy lets nothing expire that nobody was warned of."""
         if new.expiry is not ExpiryKind.INACTIVITY or old.expiry is ExpiryKind.INACTIVITY:
             return old.inactivity_from if new.expiry is ExpiryKind.INACTIVITY else Instant(0)
         program = self._ledger.programs.known(program_id)

@@ -24,7 +24,7 @@ def watch_earning(meter: Meter | None, worker: EarningWorker, lookout: Lookout) 
         "wallet.earning.warnings", callbacks=[_reader(lambda: lookout.warned)], unit="{warning}"
     )
     meter.create_observable_counter(
-        "wallet.earning.lapsed", callbacks=[_reader(lambda: lookout.lapsed)], unit="{wallet}"
+        "wallet.earning.idle_expired", callbacks=[_reader(lambda: lookout.idle_expired)], unit="{wallet}"
     )
 
 

@@ -1,6 +1,6 @@
 -- Promise: of the next $2 wallets after $1, in the order of their ids, answers those in which something may expire
 -- within the time ahead that their program looks: $3 the programs, $4 the time ahead, $5 the idle time after which
--- value without an expiry lapses (null: it does not), $6 the moment from which being idle counts; times in
+-- value without an expiry expires (null: it does not), $6 the moment from which being idle counts; times in
 -- microseconds. The last row is the last wallet that was looked at, `now` null; none when there are no more.
 -- Why so: a wallet's due_at is never later than the first expiry of what it has available, so most wallets are passed
 -- over without their documents being read.
