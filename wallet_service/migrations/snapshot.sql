@@ -106,7 +106,9 @@ begin
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, digest text, occurred bigint, future bigint, past bigint
     )
-    left join ledger.wallet as w on w.wallet_id = n.wallet_id
+    left join lateral (
+      select x.wallet_id, x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
+    ) as w on true
     left join ledger.program as p on p.program_id = w.program_id
   ) as j;
 
@@ -141,7 +143,9 @@ begin
   insert into earning.queue as q (wallet_id, program_id, due_at)
   select j.wallet_id, min(j.program_id), min(e.due_at)
   from jsonb_to_recordset(v_judged) as j (wallet_id uuid, event_id uuid, program_id text, verdict integer)
-  join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id
+  cross join lateral (
+    select x.due_at from earning.event as x where x.wallet_id = j.wallet_id and x.event_id = j.event_id limit 1
+  ) as e
   where j.verdict = 0 and j.event_id = any (v_new)
   group by j.wallet_id
   order by j.wallet_id
@@ -162,7 +166,12 @@ begin
   from jsonb_to_recordset(v_judged) as j (
     ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
   )
-  left join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id;
+  left join lateral (
+    select x.event_id, x.digest
+    from earning.event as x
+    where x.wallet_id = j.wallet_id and x.event_id = j.event_id
+    limit 1
+  ) as e on true;
 end
 $$;
 
@@ -287,6 +296,8 @@ CREATE FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 declare
   v_held uuid[];
