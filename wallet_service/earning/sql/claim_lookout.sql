@@ -1,2 +1,2 @@
--- Promise: see sql/functions/07_claim_lookout.sql.
+-- Promise: see sql/functions/08_claim_lookout.sql.
 select earning.claim_lookout($1, $2, $3, $4)
