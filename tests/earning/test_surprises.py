@@ -8,6 +8,7 @@ import pytest
 from shop import DAY, Policy, Shop, Stage
 
 from wallet_service.earning.model import EventState
+from wallet_service.earning.pipeline import Pipeline
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger import commands as say
@@ -32,9 +33,7 @@ class Ledger:
 
 def meeting(shop: Shop, meets):
     """A worker whose commands meet something first."""
-    pipeline = shop.worker()
-    pipeline._ledger = Ledger(shop, meets)
-    return pipeline
+    return Pipeline(shop.db, Ledger(shop, meets), shop.rules, shop.policies, shop.limits)
 
 
 async def spent_before_its_return(shop: Shop, name: str = "anna") -> str:
