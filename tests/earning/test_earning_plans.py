@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shop import DAY, PROGRAM, Shop, together
 
-from wallet_service.earning.store import ahead
 from wallet_service.earning.model import ExpiryKind, ExpiryWarning, Policy
+from wallet_service.earning.store import ahead
 from wallet_service.kernel.clock import Instant
 
 ROWS = 30_000

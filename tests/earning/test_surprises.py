@@ -33,7 +33,7 @@ class Ledger:
 
 def meeting(shop: Shop, meets):
     """A worker whose commands meet something first."""
-    return Pipeline(shop.db, Ledger(shop, meets), shop.rules, shop.policies, shop.limits)
+    return Pipeline(shop.db, Ledger(shop, meets), shop.rules, shop.policies, shop.limits, shop.fraud)
 
 
 async def spent_before_its_return(shop: Shop, name: str = "anna") -> str:
@@ -59,7 +59,7 @@ async def fill_with_lots(shop: Shop, wallet_id: str) -> None:
         )
         for n in range(LOTS_MAX)
     ]  # fmt: skip
-    outcomes = await asyncio.gather(*(shop.ledger.submit(gift, shop.soon()) for gift in gifts))
+    outcomes = await asyncio.gather(*(shop.ledger.submit(gift, shop.soon() + 50) for gift in gifts))
     assert not any(isinstance(outcome, Refusal) for outcome in outcomes)
 
 
