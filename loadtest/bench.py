@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +30,12 @@ REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
 PARTS: Final = (
-    "echo", "unary", "batch", "fraud", "in_process", "workers", "trial", "overload", "earn", "growth",
+    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "earn", "growth",
+    "maturing",
 )  # fmt: skip
+EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
+"""What a whole run measures; a million wallets of many ages take minutes to make."""
+AGING: Final = (1_000_000, 20_000)
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -64,17 +69,21 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
-        uvloop.run(serve_and_measure(run, parts))
-        if "in_process" in parts:
-            figures.in_process(run)
-        if "workers" in parts:
-            uvloop.run(figures.workers(run))
-        if "overload" in parts:
-            uvloop.run(overload(run))
-        if "earn" in parts:
-            uvloop.run(earn(run))
-        if "growth" in parts:
-            uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
+        if parts != {"maturing"}:
+            uvloop.run(serve_and_measure(run, parts))
+        # Each with processes of its own, in this order.
+        apart: dict[str, Callable[[], object]] = {
+            "in_process": lambda: figures.in_process(run),
+            "backtest": lambda: figures.backtest(run),
+            "workers": lambda: uvloop.run(figures.workers(run)),
+            "overload": lambda: uvloop.run(overload(run)),
+            "earn": lambda: uvloop.run(earn(run)),
+            "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
+            "maturing": lambda: figures.maturing(run, *AGING),
+        }
+        for name, measured in apart.items():
+            if name in parts:
+                measured()
         return run.found
 
 
@@ -85,10 +94,10 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="for each figure")
     parser.add_argument("--trial", type=Path, help="a yardstick program that prints JSON")
-    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; everything when left out")
+    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; when left out, all but maturing")
     chosen = parser.parse_args()
     begun = time.monotonic()
-    found = measure(chosen.seconds, set(chosen.only or PARTS), chosen.trial)
+    found = measure(chosen.seconds, set(chosen.only or EVERYTHING), chosen.trial)
     found["ratios"] = ratios(found)
     found["seconds"] = round(time.monotonic() - begun, 1)
     REPORT.parent.mkdir(exist_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+BACKTEST_LINES: Final = 20_000
+
 TARGETS: Final = {
     "pairs_batch 1 / trial": 1.0,
     "pairs_batch 16 / trial": 1.0,
@@ -21,6 +23,7 @@ TARGETS: Final = {
     "earn events a second / 1500": 1.0,
     "earn event alone / in a backlog": 0.83,
     "earn reserve p99 alone / beside a backlog": 0.67,
+    "backtest lines a second / 20,000": 1.0,
 }
 
 
@@ -66,6 +69,10 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
     if "earn" in found:
         result |= _earning(found["earn"])
+    if "backtest" in found:
+        result["backtest lines a second / 20,000"] = round(
+            found["backtest"]["lines_per_s"] / BACKTEST_LINES, 2
+        )
     return result
 
 

@@ -100,11 +100,11 @@ def test_every_asynchronous_call_has_one_that_waits():
     pairs = [
         (blocking.Checkout, blocking.BlockingCheckout),
         (blocking.Wallets, blocking.BlockingWallets),
-        (blocking.Earning, blocking.BlockingEarning),
         (staff.Admin, staff.BlockingAdmin),
         (staff.Rules, staff.BlockingRules),
         (staff.Fraud, staff.BlockingFraud),
         (staff.Review, staff.BlockingReview),
+        (blocking.Earning, blocking.BlockingEarning),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

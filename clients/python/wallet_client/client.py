@@ -30,8 +30,8 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet`, `earning` and `admin` hold the calls of the services, `rules` and `fraud` what AdminService does
-      with rules and with fraud policies, `review` what people decide.
+    - `checkout`, `wallet`, `earning` and `admin` hold the calls of the services, `rules` and `fraud` what AdminService
+      does with rules and with fraud policies, `review` what people decide.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).

@@ -1,4 +1,4 @@
-"""How a thread waits for the asynchronous client: an event loop on a thread of its own, and methods that wait for it."""
+"""How code without asyncio waits for the client's calls: one loop on a thread of its own, from any number of threads."""
 
 from __future__ import annotations
 

@@ -27,3 +27,15 @@ class RulesetNotFound(NotFound, reason="RULESET_NOT_FOUND"):
 
 class RulesetInvalid(ProgramRefused, reason="RULESET_INVALID"):
     """The rules cannot be published as they are."""
+
+
+class SecondPersonNeeded(ProgramRefused, reason="SECOND_PERSON_NEEDED"):
+    """Who wrote the draft cannot publish it."""
+
+
+class SegmentNotFound(NotFound, reason="SEGMENT_NOT_FOUND"):
+    """The program has no such segment."""
+
+
+class BacktestTooLarge(ProgramRefused, reason="BACKTEST_TOO_LARGE"):
+    """The time holds more than one backtest replays."""
