@@ -9,7 +9,7 @@ help:      ## say what can be made
 
 run:       ## start the wallet with its own PostgreSQL and Valkey, and play one checkout
 	@sh tools/bootstrap.sh run
-	@exec $(BIN)/wallet up --demo-checkout
+	@exec $(BIN)/python tools/foreground.py $(BIN)/wallet up --demo-checkout
 
 demo:      ## replay thousands of real baskets and prove every invariant
 	@sh tools/bootstrap.sh demo

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
+import time
 from pathlib import Path
 
 from command import Running, the_one_line, wallet
@@ -150,6 +152,32 @@ def test_ctrl_c_ends_with_0_and_the_next_start_goes_on_with_the_same_data(open_d
         assert running.stop(how) == 0
         assert running.said[-1] == f"stopped; the data is kept in {data_dir}"
         assert not hint.exists()
+
+
+def reaped(running: Running, victim: int) -> bool:
+    """Whether its parent notices in time that a process has ended."""
+    deadline = time.monotonic() + 10
+    while victim in running.children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return victim not in running.children()
+
+
+def test_servers_that_died_are_started_again_and_the_wallet_serves_on(open_dir: Path) -> None:
+    running = Running.start("up", "--demo-checkout", data_dir=open_dir / "kept")
+    try:
+        token = wallet("token", "--data-dir", str(running.data_dir)).stdout.strip()
+        with WalletClient(running.target, token=token) as client:
+            for victim in running.children():
+                os.kill(victim, signal.SIGKILL)
+                # Within its retries: nobody restarts anything by hand.
+                client.wallet.adjust(("demo", "anna"), 1_00, actor="test", reason=f"after {victim} died")
+                assert reaped(running, victim)
+            assert client.wallet.get(("demo", "anna")).balance.available_minor == 32_00
+        assert len(running.children()) == 2
+    finally:
+        assert running.stop() == 0
+    assert any("PostgreSQL has died" in line for line in running.said)
+    assert any("Valkey has died" in line for line in running.said)
 
 
 def test_a_demo_wallet_that_is_frozen_or_closed_does_not_keep_the_service_from_starting(

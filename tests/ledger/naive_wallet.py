@@ -24,6 +24,7 @@ from wallet_service.ledger.commands import (
     Release,
     Reserve,
     Restore,
+    Review,
     Settle,
     Unfreeze,
 )
@@ -70,6 +71,10 @@ class Hold:
     spent: Pile = field(default_factory=Counter)
     restored: Pile = field(default_factory=Counter)
     acts: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    review: str = "NONE"
+
+    def ended(self) -> Reason:
+        return Reason.RESERVATION_REJECTED if self.review == "REJECTED" else _ENDED[self.state]
 
 
 @dataclass
@@ -190,7 +195,7 @@ class NaiveWallet:
                 return self._extend(command)
             case Grant():
                 return self._grant(command)
-            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
                 return self._operate(command)
         raise AssertionError(command)
 
@@ -206,6 +211,10 @@ class NaiveWallet:
         self.reservations[command.reservation_id] = Hold(
             command, "REFUSED" if reason else "HELD", held, self.now, self.now + command.ttl_seconds * SECOND
         )
+        if command.review and not reason:
+            hold = self.reservations[command.reservation_id]
+            hold.review = "WAITING"
+            hold.expires = max(hold.expires, self.now + command.review_ttl_seconds * SECOND)
         return reason
 
     def _may_reserve(self, command: Reserve) -> Reason | None:
@@ -224,7 +233,9 @@ class NaiveWallet:
         if command.commit_id in hold.acts:
             return Reason.ID_REUSED
         if hold.state != "HELD":
-            return _ENDED[hold.state]
+            return hold.ended()
+        if hold.review == "WAITING":
+            return Reason.UNDER_REVIEW
         amount = hold.lots.total() if command.amount is None else command.amount
         if amount > hold.lots.total():
             return Reason.COMMIT_ABOVE_RESERVATION
@@ -239,10 +250,10 @@ class NaiveWallet:
         hold = self.reservations.get(command.reservation_id)
         if hold is None:
             return Reason.RESERVATION_NOT_FOUND
-        if hold.state == "RELEASED":
+        if hold.state == "RELEASED" and hold.review != "REJECTED":
             return None
         if hold.state != "HELD":
-            return _ENDED[hold.state]
+            return hold.ended()
         self._end(hold, "RELEASED")
         return None
 
@@ -255,7 +266,9 @@ class NaiveWallet:
         if command.ttl_seconds > command.lifetime_seconds_max:
             return Reason.TTL_OUT_OF_RANGE
         if hold.state != "HELD":
-            return _ENDED[hold.state]
+            return hold.ended()
+        if hold.review == "WAITING":
+            return Reason.UNDER_REVIEW
         until = max(hold.expires, self.now + command.ttl_seconds * SECOND)
         if until > hold.created + command.lifetime_seconds_max * SECOND:
             return Reason.TTL_OUT_OF_RANGE
@@ -277,17 +290,17 @@ class NaiveWallet:
         return None
 
     def _operate(
-        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Review
     ) -> Reason | None:
         credit_id = getattr(command, "credit_id", None)
         credit = self.credits.get(credit_id) if credit_id else None
         if credit_id and credit is None:
             return Reason.CREDIT_NOT_FOUND
-        if isinstance(command, Restore) and command.reservation_id not in self.reservations:
+        if isinstance(command, Restore | Review) and command.reservation_id not in self.reservations:
             return Reason.RESERVATION_NOT_FOUND
         if command.operation_id in self.operations:
             return Reason.ID_REUSED
-        if self.state == "CLOSED":
+        if self.state == "CLOSED" and not isinstance(command, Review):
             return Reason.WALLET_CLOSED
         reason = self._operation(command, credit)
         if reason is None:
@@ -313,6 +326,8 @@ class NaiveWallet:
                 return self._adjust(command)
             case Close():
                 return self._close(command)
+            case Review():
+                return self._review(command)
         raise AssertionError(command)
 
     def _mature(self, credit: Credit) -> Reason | None:
@@ -350,6 +365,20 @@ class NaiveWallet:
         hold.restored += back
         self.outside["redeemed"] -= command.amount
         self._receive(back)
+        return None
+
+    def _review(self, command: Review) -> Reason | None:
+        hold = self.reservations[command.reservation_id]
+        if hold.state != "HELD":
+            return hold.ended()
+        if hold.review != "WAITING":
+            return Reason.CASE_NOT_FOUND if hold.review == "NONE" else Reason.CASE_DECIDED
+        if command.approve:
+            hold.review = "APPROVED"
+            hold.expires = max(hold.expires, self.now + command.ttl_seconds * SECOND)
+        else:
+            hold.review = "REJECTED"
+            self._end(hold, "RELEASED")
         return None
 
     def _freeze(self, command: Freeze) -> Reason | None:

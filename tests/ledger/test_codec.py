@@ -27,6 +27,7 @@ from wallet_service.ledger.model import (
     OperationRecord,
     Reservation,
     ReservationState,
+    ReviewState,
     Wallet,
     WalletState,
     lots_total,
@@ -67,7 +68,7 @@ reservations = st.builds(
     ttl_seconds=st.integers(0, 10**9), created_at=moments, expires_at=moments, lots=piles, spent=piles,
     acts=st.lists(acts, max_size=3).map(tuple), opened=balances, closed_at=st.none() | moments,
     closed=st.none() | balances, refused=st.none() | refusals, restored=piles,
-    asked_ttl_seconds=st.none() | st.integers(0, 10**9),
+    asked_ttl_seconds=st.none() | st.integers(0, 10**9), review=st.sampled_from(ReviewState),
 )  # fmt: skip
 wallets = st.builds(
     Wallet, wallet_id=ids, program_id=texts, customer_ref=texts, state=st.sampled_from(WalletState), pending=sums,

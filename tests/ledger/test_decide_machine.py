@@ -36,11 +36,12 @@ from wallet_service.ledger.commands import (
     ReservationOutcome,
     Reserve,
     Restore,
+    Review,
     Settle,
     Unfreeze,
 )
 from wallet_service.ledger.decide import Decision, genesis
-from wallet_service.ledger.model import Account, ReservationState, Terms, WalletState
+from wallet_service.ledger.model import Account, ReservationState, ReviewState, Terms, WalletState
 
 EXAMPLES, STEPS = 120, 60
 _steps = 0
@@ -69,7 +70,7 @@ def altered(command: Command) -> Command | None:
             return change(command, ttl_seconds=command.ttl_seconds + 1)
         case Grant():
             return change(command, pending=not command.pending)
-        case Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+        case Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
             return change(command, reason=command.reason + "!")
         case _:
             return None
@@ -156,6 +157,17 @@ class DecideMachine(RuleBasedStateMachine):
         if share and self.book.wallet.available > 0:
             amount = max(1, self.book.wallet.available // share)
         self.say(self.book.a_reserve(amount, ttl=ttl))
+
+    @rule(amount=amounts, ttl=st.integers(1, 20), longer=st.integers(-10, 10))
+    def reserve_what_a_person_must_let_pass(self, amount: int, ttl: int, longer: int) -> None:
+        amount = min(amount, max(1, self.book.wallet.available))
+        self.say(self.book.a_reserve(amount, ttl=ttl, review=True, review_ttl_seconds=ttl + longer))
+
+    @rule(data=st.data(), approve=st.booleans(), ttl=st.integers(0, 30))
+    def review(self, data: st.DataObject, approve: bool, ttl: int) -> None:
+        waiting = [hold.reservation_id for hold in self.book.wallet.holds if hold.under_review]
+        chosen = data.draw(st.sampled_from(waiting), label="waiting") if waiting else self.a_reservation(data)
+        self.say(self.book.an_operation(Review, reservation_id=chosen, approve=approve, ttl_seconds=ttl))
 
     @rule(
         amount=amounts,
@@ -312,6 +324,7 @@ class DecideMachine(RuleBasedStateMachine):
         for reservation in (*wallet.holds, *self.book.reservations.values()):
             hold = kept[reservation.reservation_id]
             assert reservation.state is ReservationState[hold.state]
+            assert reservation.review is ReviewState[hold.review]
             assert pile(reservation.lots) == hold.lots
             assert sum(pile(reservation.lots).values()) == reservation.held
             assert pile(reservation.spent) == hold.spent

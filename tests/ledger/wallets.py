@@ -28,6 +28,7 @@ from wallet_service.ledger.commands import (
     Release,
     Reserve,
     Restore,
+    Review,
     Settle,
     Unfreeze,
 )
@@ -183,6 +184,9 @@ class Book:
 
     def restore(self, reservation_id: Any, amount: int) -> Any:
         return self.operate(Restore, reservation_id=reservation_id, amount=amount)
+
+    def review(self, reservation_id: Any, *, approve: bool, ttl: int = 0, **more: Any) -> Any:
+        return self.operate(Review, reservation_id=reservation_id, approve=approve, ttl_seconds=ttl, **more)
 
     def adjust(self, delta: int, *, expires: float | None = None) -> Any:
         at = NEVER if expires is None else Instant(START + round(expires * SECOND))

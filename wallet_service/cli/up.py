@@ -60,7 +60,7 @@ def up(
         settings.data_dir, postgres=settings.database_url is None, valkey=settings.redis_url is None
     )
     try:
-        code = _serve_on(settings, _addresses(settings, embedded), demo_checkout=demo_checkout)
+        code = _serve_on(settings, embedded, demo_checkout=demo_checkout)
     finally:
         embedded.stop()
     raise typer.Exit(code)
@@ -114,8 +114,10 @@ def _hint(endpoint: Endpoint | None, servers: _Servers) -> Hint:
     )
 
 
-def _serve_on(settings: Settings, servers: _Servers, *, demo_checkout: bool) -> int:
+def _serve_on(settings: Settings, embedded: EmbeddedServers, *, demo_checkout: bool) -> int:
     """Migrate, serve, greet; returns the exit code once told to stop."""
+    import asyncio
+
     from wallet_service.cli.calling import own_endpoint
     from wallet_service.cli.greeting import kept, say_how_to_call, show_demo
     from wallet_service.cli.hint import published
@@ -124,6 +126,7 @@ def _serve_on(settings: Settings, servers: _Servers, *, demo_checkout: bool) -> 
     from wallet_service.runtime.lifecycle import run
 
     screen = console()
+    servers = _addresses(settings, embedded)
     with ExitStack() as until_stopped:
 
         async def ready(address: str) -> None:
@@ -139,7 +142,12 @@ def _serve_on(settings: Settings, servers: _Servers, *, demo_checkout: bool) -> 
             from wallet_service.runtime.migrate import migrate
 
             await migrate(servers.admin_url)
-            return await _serve(settings, servers, ready)
+            keeper = asyncio.create_task(embedded.keep_running(), name="embedded-servers")
+            try:
+                return await _serve(settings, servers, ready)
+            finally:
+                keeper.cancel()
+                await asyncio.wait([keeper])
 
         code = run(main)
     if code == 0:

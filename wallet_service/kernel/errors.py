@@ -72,6 +72,7 @@ class Reason(Enum):
     VERSION_UNKNOWN = 24, Status.OUT_OF_RANGE, "The wallet has not reached this version."
     EVENT_NOT_FOUND = 25, Status.NOT_FOUND, "This wallet has no such event."
     RULESET_NOT_FOUND = 26, Status.NOT_FOUND, "The program has no such draft or version of its rules."
+    CASE_NOT_FOUND = 27, Status.NOT_FOUND, "There is no such case, or nothing to decide about it."
 
     ID_REUSED = 30, Status.ALREADY_EXISTS, "This id was used before with other content; nothing changed."
 
@@ -108,6 +109,8 @@ class Reason(Enum):
         Status.ABORTED,
         "The wallet or program has changed since the version that was expected.",
     )
+    UNDER_REVIEW = 65, Status.FAILED_PRECONDITION, "The reservation waits for a reviewer's decision."
+    RESERVATION_REJECTED = 66, Status.FAILED_PRECONDITION, "A reviewer rejected the reservation."
 
     RESERVATION_REFUSED = 70, Status.FAILED_PRECONDITION, "The reservation was refused from the start."
     RESERVATION_COMMITTED = 71, Status.FAILED_PRECONDITION, "The reservation was committed before."
@@ -135,6 +138,8 @@ class Reason(Enum):
     INSUFFICIENT_BALANCE = 84, Status.FAILED_PRECONDITION, "The wallet does not have so much to spend."
     BELOW_FLOOR = 85, Status.FAILED_PRECONDITION, "The balance would fall below the program's floor."
     WALLET_NOT_EMPTY = 86, Status.FAILED_PRECONDITION, "The wallet still holds value."
+
+    CASE_DECIDED = 90, Status.FAILED_PRECONDITION, "The case was decided before."
 
     PROGRAM_IMMUTABLE = 100, Status.FAILED_PRECONDITION, "What defines a program's money cannot change."
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."

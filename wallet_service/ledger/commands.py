@@ -14,7 +14,10 @@ from wallet_service.ledger.program import Program
 
 
 class Reserve(Struct, frozen=True, kw_only=True, gc=False):
-    """Hold available value. `refusal` is a verdict reached before the ledger; it is remembered like one of its own."""
+    """Hold available value. `refusal` is a verdict reached before the ledger; it is remembered like one of its own.
+
+    Under `review` it is held for at least `review_ttl_seconds`, and cannot be committed until a Review approves it.
+    """
 
     wallet_id: WalletId
     reservation_id: ReservationId
@@ -27,6 +30,8 @@ class Reserve(Struct, frozen=True, kw_only=True, gc=False):
     expected_version: int | None = None
     quote_expires_at: Instant = NEVER
     refusal: Refusal | None = None
+    review: bool = False
+    review_ttl_seconds: int = 0
 
 
 class Commit(Struct, frozen=True, kw_only=True, gc=False):
@@ -148,6 +153,21 @@ class Close(Struct, frozen=True, kw_only=True, gc=False):
     forfeit: bool = False
 
 
+class Review(Struct, frozen=True, kw_only=True, gc=False):
+    """A person's decision about a hold under review.
+
+    Approved, it may be committed for at least `ttl_seconds` from now; rejected, its value goes back at once.
+    """
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    reservation_id: ReservationId
+    approve: bool
+    actor: str
+    reason: str
+    ttl_seconds: int = 0
+
+
 class Deferred(Struct, frozen=True, kw_only=True):
     """A command that can be written down only when the wallet's program is known, which the batch's load tells.
 
@@ -159,7 +179,7 @@ class Deferred(Struct, frozen=True, kw_only=True):
     build: Callable[[Program], Reserve | Extend]
 
 
-OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close
+OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Review
 Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
 
 

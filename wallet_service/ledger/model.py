@@ -85,6 +85,16 @@ class ReservationState(IntEnum):
 
 
 @unique
+class ReviewState(IntEnum):
+    """Whether a person must let a hold pass before it can be committed, and what became of that."""
+
+    NONE = 0
+    WAITING = 1
+    APPROVED = 2
+    REJECTED = 3
+
+
+@unique
 class ActKind(IntEnum):
     """What can happen to a reservation while it is held."""
 
@@ -161,6 +171,7 @@ class Reservation(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What of the spent value was given back by refunds."""
     asked_ttl_seconds: int | None = None
     """The time the caller named; None: the program's default, whatever that is when the call is repeated."""
+    review: ReviewState = ReviewState.NONE
 
     @property
     def order(self) -> Order:
@@ -171,6 +182,11 @@ class Reservation(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     def held(self) -> int:
         """What is still held."""
         return self.amount - self.committed if self.state is ReservationState.HELD else 0
+
+    @property
+    def under_review(self) -> bool:
+        """Whether it is held and waits for a person."""
+        return self.review is ReviewState.WAITING and self.state is ReservationState.HELD
 
 
 class Credit(Struct, frozen=True, kw_only=True, gc=False):

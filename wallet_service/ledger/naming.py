@@ -15,6 +15,7 @@ from wallet_service.ledger.commands import (
     Release,
     Reserve,
     Restore,
+    Review,
     Settle,
 )
 from wallet_service.ledger.decide import Decision
@@ -32,7 +33,7 @@ async def load_named(
     operations: list[store.Key] = []
     for command in commands:
         wallets[command.wallet_id] = None
-        if isinstance(command, Deferred | Reserve | Commit | Release | Extend | Restore):
+        if isinstance(command, Deferred | Reserve | Commit | Release | Extend | Restore | Review):
             reservations.append((command.wallet_id, command.reservation_id))
         elif not isinstance(command, Settle):
             credit_id = getattr(command, "credit_id", None)

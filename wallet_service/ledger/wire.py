@@ -112,6 +112,8 @@ def fill_reservation(message: types_pb2.Reservation, wallet_id: WalletId, r: Res
     fill_timestamp(message.expires_at, r.expires_at)
     if r.closed_at is not None:
         fill_timestamp(message.closed_at, r.closed_at)
+    if r.review:
+        message.review = int(r.review)  # type: ignore[assignment]
     if r.refused is not None:
         message.refused_reason = r.refused.reason.name
     for act in r.acts:

@@ -5,6 +5,8 @@ Both listen on a unix socket in their own folder (PostgreSQL on loopback too, if
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import platform
 import secrets
@@ -48,6 +50,9 @@ VALKEY_SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 _READY_LINE = 7  # the line of postmaster.pid that says "ready"
 _FORMER_SERVER_SECONDS = 15.0
+_DEATH_POLL_SECONDS = 0.2
+
+_log = logging.getLogger(__name__)
 
 
 def postgres_program(name: str) -> Path:
@@ -226,6 +231,22 @@ class EmbeddedServers:
 
     postgres: EmbeddedPostgres | None
     valkey: EmbeddedValkey | None
+
+    async def keep_running(self) -> None:
+        """Start again what has died, until cancelled. For the main thread alone: a child's life is tied to its thread.
+
+        Nothing else runs meanwhile, and nothing could be done without the database.
+        """
+        while True:
+            await asyncio.sleep(_DEATH_POLL_SECONDS)
+            for server in (self.postgres, self.valkey):
+                if server is None or server.running:
+                    continue
+                _log.warning("%s has died and is started again", server.name)
+                try:
+                    server.start()
+                except StartError as refused:
+                    _log.error("%s", refused)
 
     def stop(self) -> None:
         """Stop what was started, the database last."""

@@ -11,11 +11,12 @@ from wallet.v1.types_pb2 import (
     Order,
     Reservation,
     ReservationState,
+    ReviewState,
     WalletState,
 )
 from wallet.v1.wallet_pb2 import Wallet
 
-from wallet_client import errors
+from wallet_client import errors, errors_review
 from wallet_client.blocking import BlockingHold, WalletClient
 from wallet_client.client import AsyncWalletClient
 from wallet_client.errors import OutcomeUnknown, Refused, WalletError
@@ -44,6 +45,7 @@ __all__ = [
     "Reservation",
     "ReservationState",
     "Retries",
+    "ReviewState",
     "Tls",
     "Wallet",
     "WalletAddress",
@@ -51,5 +53,6 @@ __all__ = [
     "WalletError",
     "WalletState",
     "errors",
+    "errors_review",
     "new_id",
 ]

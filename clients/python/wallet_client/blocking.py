@@ -172,6 +172,11 @@ class BlockingHold:
         return self._face.held
 
     @property
+    def under_review(self) -> bool:
+        """Whether, as far as the last answer showed, a reviewer must let it pass before it can be committed."""
+        return self._face.under_review
+
+    @property
     def committed(self) -> bool:
         """Whether a commit of this hold was acknowledged."""
         return self._face.committed

@@ -10,7 +10,7 @@ from wallet.v1.checkout_pb2 import (
     ReleaseResponse,
     ReserveResponse,
 )
-from wallet.v1.types_pb2 import Balance, Reservation, ReservationState
+from wallet.v1.types_pb2 import Balance, Reservation, ReservationState, ReviewState
 
 from wallet_client.errors import Refused
 from wallet_client.ids import WalletAddress, new_id
@@ -57,6 +57,11 @@ class Hold:
     def held(self) -> bool:
         """Whether, as far as the last answer showed, something is still held."""
         return self._known.reservation.state == ReservationState.RESERVATION_STATE_HELD
+
+    @property
+    def under_review(self) -> bool:
+        """Whether, as far as the last answer showed, a reviewer must let it pass before it can be committed."""
+        return self.held and self._known.reservation.review == ReviewState.REVIEW_STATE_WAITING
 
     @property
     def committed(self) -> bool:

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from wallet.v1.types_pb2 import Customer, Entry, EntryKind
 from wallet.v1.wallet_pb2 import (
     Accountability,
     AdjustWalletRequest,
+    AdjustWalletResponse,
     CloseWalletRequest,
+    CloseWalletResponse,
     FreezeWalletRequest,
+    FreezeWalletResponse,
     GetBalanceAtRequest,
     GetBalanceAtResponse,
     GetWalletRequest,
     ListEntriesRequest,
     OpenWalletRequest,
     UnfreezeWalletRequest,
+    UnfreezeWalletResponse,
     VerifyWalletRequest,
     VerifyWalletResponse,
     Wallet,
 )
 
-from wallet_client.calls import Calls
+from wallet_client.calls import Calls, Method
 from wallet_client.ids import WalletAddress, new_id, wallet_ref
 from wallet_client.times import stamp
 from wallet_client.watch import watched
+
+_Act = TypeVar("_Act", FreezeWalletRequest, UnfreezeWalletRequest, CloseWalletRequest, AdjustWalletRequest)
+_Acted = TypeVar(
+    "_Acted", FreezeWalletResponse, UnfreezeWalletResponse, CloseWalletResponse, AdjustWalletResponse
+)
 
 
 class Wallets:
@@ -124,20 +134,13 @@ class Wallets:
         timeout_seconds: float | None = None,
     ) -> Wallet:
         """Let nothing new be reserved; with an amount, set only so much available value aside."""
-        operation_id = operation_id or new_id()
         request = FreezeWalletRequest(
             wallet=wallet_ref(wallet),
-            operation_id=operation_id,
+            operation_id=operation_id or new_id(),
             accountability=Accountability(actor=actor, reason=reason),
             amount_minor=amount_minor,
         )
-        response = await self._calls.unary(
-            lambda line: line.wallet.FreezeWallet,
-            request,
-            timeout_seconds=timeout_seconds,
-            sent_id=operation_id,
-        )
-        return response.wallet
+        return await self._act(lambda line: line.wallet.FreezeWallet, request, timeout_seconds)
 
     async def unfreeze(
         self,
@@ -150,20 +153,13 @@ class Wallets:
         timeout_seconds: float | None = None,
     ) -> Wallet:
         """Undo a freeze; with an amount, make so much frozen value available."""
-        operation_id = operation_id or new_id()
         request = UnfreezeWalletRequest(
             wallet=wallet_ref(wallet),
-            operation_id=operation_id,
+            operation_id=operation_id or new_id(),
             accountability=Accountability(actor=actor, reason=reason),
             amount_minor=amount_minor,
         )
-        response = await self._calls.unary(
-            lambda line: line.wallet.UnfreezeWallet,
-            request,
-            timeout_seconds=timeout_seconds,
-            sent_id=operation_id,
-        )
-        return response.wallet
+        return await self._act(lambda line: line.wallet.UnfreezeWallet, request, timeout_seconds)
 
     async def close(
         self,
@@ -176,20 +172,13 @@ class Wallets:
         timeout_seconds: float | None = None,
     ) -> Wallet:
         """Close the wallet for ever. Refused while it holds value, unless that may be forfeited."""
-        operation_id = operation_id or new_id()
         request = CloseWalletRequest(
             wallet=wallet_ref(wallet),
-            operation_id=operation_id,
+            operation_id=operation_id or new_id(),
             accountability=Accountability(actor=actor, reason=reason),
             forfeit=forfeit,
         )
-        response = await self._calls.unary(
-            lambda line: line.wallet.CloseWallet,
-            request,
-            timeout_seconds=timeout_seconds,
-            sent_id=operation_id,
-        )
-        return response.wallet
+        return await self._act(lambda line: line.wallet.CloseWallet, request, timeout_seconds)
 
     async def adjust(
         self,
@@ -203,19 +192,23 @@ class Wallets:
         timeout_seconds: float | None = None,
     ) -> Wallet:
         """Give (positive) or take (negative) available value; what is given may expire."""
-        operation_id = operation_id or new_id()
         request = AdjustWalletRequest(
             wallet=wallet_ref(wallet),
-            operation_id=operation_id,
+            operation_id=operation_id or new_id(),
             accountability=Accountability(actor=actor, reason=reason),
             delta_minor=delta_minor,
             expires_at=stamp(expires_at),
         )
+        return await self._act(lambda line: line.wallet.AdjustWallet, request, timeout_seconds)
+
+    async def _act(
+        self,
+        method: Method[_Act, _Acted],
+        request: _Act,
+        timeout_seconds: float | None,
+    ) -> Wallet:
         response = await self._calls.unary(
-            lambda line: line.wallet.AdjustWallet,
-            request,
-            timeout_seconds=timeout_seconds,
-            sent_id=operation_id,
+            method, request, timeout_seconds=timeout_seconds, sent_id=request.operation_id
         )
         return response.wallet
 

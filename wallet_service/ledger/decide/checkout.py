@@ -19,6 +19,7 @@ from wallet_service.ledger.model import (
     Known,
     Reservation,
     ReservationState,
+    ReviewState,
     WalletState,
 )
 
@@ -28,6 +29,13 @@ _CLOSED_REASON = {
     ReservationState.RELEASED: Reason.RESERVATION_RELEASED,
     ReservationState.EXPIRED: Reason.RESERVATION_EXPIRED,
 }
+
+
+def ended(reservation: Reservation) -> Refusal:
+    """Return why nothing can be done any more with a reservation that has left HELD."""
+    rejected = reservation.review is ReviewState.REJECTED
+    reason = Reason.RESERVATION_REJECTED if rejected else _CLOSED_REASON[reservation.state]
+    return Refusal(reason=reason, field="reservation_id")
 
 
 def find(draft: Draft, known: Known, reservation_id: str) -> Reservation | None:
@@ -78,9 +86,10 @@ def _reserved_before(first: Reservation, command: Reserve) -> ReservationOutcome
 
 def as_opened(reservation: Reservation) -> Reservation:
     """Return a reservation as Reserve first answered it."""
+    asked = ReviewState.NONE if reservation.review is ReviewState.NONE else ReviewState.WAITING
     return replace(
         reservation, state=ReservationState.HELD, committed=0, acts=(), closed_at=None, closed=None,
-        expires_at=after(reservation.created_at, reservation.ttl_seconds),
+        expires_at=after(reservation.created_at, reservation.ttl_seconds), review=asked,
     )  # fmt: skip
 
 
@@ -112,15 +121,19 @@ def _refusal_to_reserve(draft: Draft, command: Reserve) -> Refusal | None:
 
 def _reservation(draft: Draft, command: Reserve, lots: lot.Lots, refusal: Refusal | None) -> Reservation:
     balance = draft.balance()
+    review = command.review and refusal is None
+    ttl_seconds = max(command.ttl_seconds, command.review_ttl_seconds if review else 0)
     return Reservation(
         reservation_id=command.reservation_id,
         state=ReservationState.HELD if refusal is None else ReservationState.REFUSED,
         amount=command.amount, committed=0, value_minor=command.value_minor,
         order_ref=command.order.order_ref, order_total_minor=command.order.total_minor,
         currency=command.order.currency,
-        device=command.device, ttl_seconds=command.ttl_seconds, created_at=draft.now,
-        expires_at=after(draft.now, command.ttl_seconds), lots=lots, spent=(), acts=(), opened=balance,
-        closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance, refused=refusal, asked_ttl_seconds=command.asked_ttl_seconds,
+        device=command.device, ttl_seconds=ttl_seconds, created_at=draft.now,
+        expires_at=after(draft.now, ttl_seconds), lots=lots, spent=(), acts=(), opened=balance,
+        closed_at=None if refusal is None else draft.now, closed=None if refusal is None else balance,
+        refused=refusal, asked_ttl_seconds=command.asked_ttl_seconds,
+        review=ReviewState.WAITING if review else ReviewState.NONE,
     )  # fmt: skip
 
 
@@ -133,8 +146,10 @@ def commit(draft: Draft, known: Known, command: Commit) -> ReservationOutcome | 
         if act.act_id == command.commit_id:
             same = act.kind is ActKind.COMMIT and act.asked == command.amount and act.final is command.final
             return _acted_before(hold, act) if same else Refusal(reason=Reason.ID_REUSED, field="commit_id")
+    if hold.under_review:
+        return Refusal(reason=Reason.UNDER_REVIEW, field="reservation_id")
     if hold.state is not ReservationState.HELD:
-        return Refusal(reason=_CLOSED_REASON[hold.state], field="reservation_id")
+        return ended(hold)
     amount = hold.held if command.amount is None else command.amount
     if amount > hold.held:
         return Refusal(
@@ -207,10 +222,11 @@ def release(draft: Draft, known: Known, command: Release) -> ReservationOutcome 
     hold = find(draft, known, command.reservation_id)
     if hold is None:
         return Refusal(reason=Reason.RESERVATION_NOT_FOUND, field="reservation_id")
-    if hold.state is ReservationState.RELEASED and hold.closed is not None:
+    released = hold.state is ReservationState.RELEASED and hold.review is not ReviewState.REJECTED
+    if released and hold.closed is not None:
         return ReservationOutcome(reservation=hold, balance=hold.closed, replayed=True)
     if hold.state is not ReservationState.HELD:
-        return Refusal(reason=_CLOSED_REASON[hold.state], field="reservation_id")
+        return ended(hold)
     closed = give_back(draft, hold, EntryKind.RELEASE, ReservationState.RELEASED)
     return ReservationOutcome(reservation=closed, balance=draft.balance())
 
@@ -228,8 +244,11 @@ def extend(draft: Draft, known: Known, command: Extend) -> ReservationOutcome | 
             )
     if command.ttl_seconds > command.lifetime_seconds_max:
         return Refusal(reason=Reason.TTL_OUT_OF_RANGE, field="ttl_seconds")
+    if hold.under_review:
+        # Its time is the reviewers' to give: a checkout cannot keep value waiting for them for ever.
+        return Refusal(reason=Reason.UNDER_REVIEW, field="reservation_id")
     if hold.state is not ReservationState.HELD:
-        return Refusal(reason=_CLOSED_REASON[hold.state], field="reservation_id")
+        return ended(hold)
     expires_at = max(hold.expires_at, after(draft.now, command.ttl_seconds))
     if expires_at > after(hold.created_at, command.lifetime_seconds_max):
         return Refusal(reason=Reason.TTL_OUT_OF_RANGE, field="ttl_seconds")

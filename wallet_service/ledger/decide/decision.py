@@ -26,10 +26,11 @@ from wallet_service.ledger.commands import (
     Release,
     Reserve,
     Restore,
+    Review,
     Settle,
     Unfreeze,
 )
-from wallet_service.ledger.decide import care, checkout, grants
+from wallet_service.ledger.decide import care, checkout, grants, review
 from wallet_service.ledger.decide.draft import Draft
 from wallet_service.ledger.decide.settle import settle
 from wallet_service.ledger.model import Credit, Entry, Known, OperationRecord, Reservation, Terms, Wallet
@@ -67,7 +68,7 @@ def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: 
             outcome = OperationOutcome(balance=draft.balance())
         case Grant():
             outcome, credit = grants.grant(draft, known, command)
-        case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close():
+        case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
             outcome, credit, operation = _operate(draft, known, command)
         case _:
             assert_never(command)
@@ -113,7 +114,7 @@ def _operate(
 
 def _missing(draft: Draft, known: Known, command: OperationCommand) -> Refusal | None:
     """Return a refusal if the command names what this wallet does not have."""
-    if isinstance(command, Restore):
+    if isinstance(command, Restore | Review):
         if checkout.find(draft, known, command.reservation_id) is None:
             return Refusal(reason=Reason.RESERVATION_NOT_FOUND, field="reservation_id")
     elif getattr(command, "credit_id", None) is not None and known.credit is None:
@@ -139,6 +140,8 @@ def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Re
             return care.adjust(draft, command)
         case Close():
             return care.close(draft, command)
+        case Review():
+            return review.review(draft, known, command)
         case _:
             assert_never(command)
 

@@ -22,9 +22,14 @@ def settle(draft: Draft) -> None:
     draft.changed = draft.changed or draft.next_due_at != before
 
 
-def give_back(draft: Draft, hold: Reservation, kind: EntryKind, state: ReservationState) -> Reservation:
-    """Return what is still held to its lots and close the reservation."""
-    draft.post(kind, Account.RESERVED, Account.AVAILABLE, hold.held, hold.lots, hold.reservation_id)
+def give_back(
+    draft: Draft, hold: Reservation, kind: EntryKind, state: ReservationState, act_id: str | None = None,
+    detail: str = "",
+) -> Reservation:  # fmt: skip
+    """Return what is still held to its lots and close the reservation; an act and a detail say whose decision it was."""
+    draft.post(
+        kind, Account.RESERVED, Account.AVAILABLE, hold.held, hold.lots, hold.reservation_id, act_id, detail
+    )
     # What comes back past its own expiry is gone at once; the answer must not show it as spendable.
     draft.expire_lots()
     closed = replace(hold, state=state, lots=(), closed_at=draft.now, closed=draft.balance())

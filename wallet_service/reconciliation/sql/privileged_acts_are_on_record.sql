@@ -1,11 +1,14 @@
 -- Promise: where invariant 18 is broken, which says:
--- each freeze, unfreeze, adjustment and closing has one record with an actor and a reason, and says the
--- same on its entries; each version of a program has one, from the first.
+-- each freeze, unfreeze, adjustment, closing and decision of a reviewer has one record with an actor and a reason, and
+-- says the same on its entries; each version of a program has one, from the first.
 -- Locks: none. `before` and `after` are the balances on the entries, which invariant 1 proves.
 with act as (
   select e.wallet_id, coalesce(e.act_id, e.subject_id) as operation_id, e.seq, e.kind, e.detail
   from ledger.entry as e
-  where e.kind in (8, 9, 12) or (e.kind = 7 and e.subject_id <> e.wallet_id)
+  where
+    e.kind in (8, 9, 12) or (e.kind = 7 and e.subject_id <> e.wallet_id)
+    -- What a customer or a checkout releases says nothing; a reviewer's rejection does.
+    or (e.kind = 5 and e.detail is not null)
 )
 select
   case
@@ -31,7 +34,7 @@ select
   json_build_object('operation_id', o.operation_id, 'kind', o.kind)::text
 from ledger.operation as o
 inner join ledger.wallet as w on w.wallet_id = o.wallet_id
-where o.kind in ('Freeze', 'Unfreeze', 'Adjust', 'Close') and (o.actor = '' or o.reason = '')
+where o.kind in ('Freeze', 'Unfreeze', 'Adjust', 'Close', 'Review') and (o.actor = '' or o.reason = '')
   and ($1::text is null or w.program_id = $1)
 union all
 select

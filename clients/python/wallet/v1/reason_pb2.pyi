@@ -44,6 +44,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_VERSION_UNKNOWN: _Reason.ValueType  # 24
     REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 25
     REASON_RULESET_NOT_FOUND: _Reason.ValueType  # 26
+    REASON_CASE_NOT_FOUND: _Reason.ValueType  # 27
     REASON_ID_REUSED: _Reason.ValueType  # 30
     """One id, one content, one outcome for ever."""
     REASON_QUOTE_INVALID: _Reason.ValueType  # 40
@@ -64,6 +65,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The state of the wallet."""
     REASON_WALLET_FROZEN: _Reason.ValueType  # 61
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 62
+    REASON_UNDER_REVIEW: _Reason.ValueType  # 65
+    """A hold that a person must let pass."""
+    REASON_RESERVATION_REJECTED: _Reason.ValueType  # 66
     REASON_RESERVATION_REFUSED: _Reason.ValueType  # 70
     """The state of the reservation or credit."""
     REASON_RESERVATION_COMMITTED: _Reason.ValueType  # 71
@@ -83,6 +87,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_INSUFFICIENT_BALANCE: _Reason.ValueType  # 84
     REASON_BELOW_FLOOR: _Reason.ValueType  # 85
     REASON_WALLET_NOT_EMPTY: _Reason.ValueType  # 86
+    REASON_CASE_DECIDED: _Reason.ValueType  # 90
+    """Cases that people decide."""
     REASON_PROGRAM_IMMUTABLE: _Reason.ValueType  # 100
     """Administration."""
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
@@ -119,6 +125,7 @@ REASON_CREDIT_NOT_FOUND: Reason.ValueType  # 23
 REASON_VERSION_UNKNOWN: Reason.ValueType  # 24
 REASON_EVENT_NOT_FOUND: Reason.ValueType  # 25
 REASON_RULESET_NOT_FOUND: Reason.ValueType  # 26
+REASON_CASE_NOT_FOUND: Reason.ValueType  # 27
 REASON_ID_REUSED: Reason.ValueType  # 30
 """One id, one content, one outcome for ever."""
 REASON_QUOTE_INVALID: Reason.ValueType  # 40
@@ -139,6 +146,9 @@ REASON_WALLET_CLOSED: Reason.ValueType  # 60
 """The state of the wallet."""
 REASON_WALLET_FROZEN: Reason.ValueType  # 61
 REASON_VERSION_MISMATCH: Reason.ValueType  # 62
+REASON_UNDER_REVIEW: Reason.ValueType  # 65
+"""A hold that a person must let pass."""
+REASON_RESERVATION_REJECTED: Reason.ValueType  # 66
 REASON_RESERVATION_REFUSED: Reason.ValueType  # 70
 """The state of the reservation or credit."""
 REASON_RESERVATION_COMMITTED: Reason.ValueType  # 71
@@ -158,6 +168,8 @@ REASON_EXPIRY_IN_THE_PAST: Reason.ValueType  # 83
 REASON_INSUFFICIENT_BALANCE: Reason.ValueType  # 84
 REASON_BELOW_FLOOR: Reason.ValueType  # 85
 REASON_WALLET_NOT_EMPTY: Reason.ValueType  # 86
+REASON_CASE_DECIDED: Reason.ValueType  # 90
+"""Cases that people decide."""
 REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 """Administration."""
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101

@@ -135,6 +135,34 @@ RESERVATION_STATE_EXPIRED: ReservationState.ValueType  # 4
 RESERVATION_STATE_REFUSED: ReservationState.ValueType  # 5
 Global___ReservationState: _TypeAlias = ReservationState  # noqa: Y015
 
+class _ReviewState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_STATE_UNSPECIFIED: _ReviewState.ValueType  # 0
+    """Nobody asked for one."""
+    REVIEW_STATE_WAITING: _ReviewState.ValueType  # 1
+    """Held, and not to be committed or extended before a reviewer has approved it. It may be released, and it expires."""
+    REVIEW_STATE_APPROVED: _ReviewState.ValueType  # 2
+    """May be committed until it expires."""
+    REVIEW_STATE_REJECTED: _ReviewState.ValueType  # 3
+    """Its value went back to the customer."""
+
+class ReviewState(_ReviewState, metaclass=_ReviewStateEnumTypeWrapper):
+    """Whether a person must let a hold pass before it can be committed, and what became of that."""
+
+REVIEW_STATE_UNSPECIFIED: ReviewState.ValueType  # 0
+"""Nobody asked for one."""
+REVIEW_STATE_WAITING: ReviewState.ValueType  # 1
+"""Held, and not to be committed or extended before a reviewer has approved it. It may be released, and it expires."""
+REVIEW_STATE_APPROVED: ReviewState.ValueType  # 2
+"""May be committed until it expires."""
+REVIEW_STATE_REJECTED: ReviewState.ValueType  # 3
+"""Its value went back to the customer."""
+Global___ReviewState: _TypeAlias = ReviewState  # noqa: Y015
+
 @_typing.final
 class WalletRef(_message.Message):
     """A wallet, named by its id or by the customer it belongs to; the id is derived from the two (UUIDv5)."""
@@ -337,6 +365,7 @@ class Reservation(_message.Message):
     CLOSED_AT_FIELD_NUMBER: _builtins.int
     COMMITS_FIELD_NUMBER: _builtins.int
     REFUSED_REASON_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     wallet_id: _builtins.str
     state: Global___ReservationState.ValueType
@@ -350,6 +379,7 @@ class Reservation(_message.Message):
     currency: _builtins.str
     refused_reason: _builtins.str
     """Set when the state is REFUSED: the reason, as in ErrorInfo."""
+    review: Global___ReviewState.ValueType
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -377,10 +407,11 @@ class Reservation(_message.Message):
         closed_at: _timestamp_pb2.Timestamp | None = ...,
         commits: _abc.Iterable[Global___Commit] | None = ...,
         refused_reason: _builtins.str = ...,
+        review: Global___ReviewState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "closed_at", b"closed_at", "commits", b"commits", "committed_minor", b"committed_minor", "created_at", b"created_at", "currency", b"currency", "expires_at", b"expires_at", "order_ref", b"order_ref", "order_total_minor", b"order_total_minor", "refused_reason", b"refused_reason", "reservation_id", b"reservation_id", "state", b"state", "value_minor", b"value_minor", "wallet_id", b"wallet_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "closed_at", b"closed_at", "commits", b"commits", "committed_minor", b"committed_minor", "created_at", b"created_at", "currency", b"currency", "expires_at", b"expires_at", "order_ref", b"order_ref", "order_total_minor", b"order_total_minor", "refused_reason", b"refused_reason", "reservation_id", b"reservation_id", "review", b"review", "state", b"state", "value_minor", b"value_minor", "wallet_id", b"wallet_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

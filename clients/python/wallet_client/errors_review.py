@@ -1,0 +1,27 @@
+"""What a call can end with when a person has a say in it."""
+
+# A refusal is named after its reason, so that both are found by one word.
+
+from __future__ import annotations
+
+from wallet_client.errors import NotFound, Refused, ReservationEnded
+
+
+class UnderReview(Refused, reason="UNDER_REVIEW"):
+    """The hold waits for a reviewer: commit it again once its `review` is APPROVED, or release it."""
+
+
+class ReservationRejected(ReservationEnded, reason="RESERVATION_REJECTED"):
+    """A reviewer rejected it; its value is the customer's again."""
+
+
+class ReviewRefused(Refused):
+    """A reviewer's call was refused because of the case or of who asks."""
+
+
+class CaseNotFound(NotFound, reason="CASE_NOT_FOUND"):
+    """There is no such case, or nothing to decide about it."""
+
+
+class CaseDecided(ReviewRefused, reason="CASE_DECIDED"):
+    """The case was decided before; what was decided stands."""
