@@ -70,6 +70,7 @@ class Town:
 
     async def hear(self, findings: Sequence[Finding]) -> None:
         self.told += findings
+        await self.rings.tell(findings)
 
     async def settle(self) -> None:
         """Work until nothing changes any more."""

@@ -55,7 +55,9 @@ class Memory:
         joins = joined(waiting, self.limits, self.fresh)
         self.keys |= {state.key: state for state in joins.keys}
         moved = dict(joins.merged)
-        self.ring = {wallet_id: moved.get(ring, ring) for wallet_id, ring in self.ring.items()} | dict(joins.members)
+        self.ring = {wallet_id: moved.get(ring, ring) for wallet_id, ring in self.ring.items()} | dict(
+            joins.members
+        )
         for ring, wallets, _ in joins.rings:
             assert self.size(ring) == wallets
         for ring, _, stale in joins.rings:
@@ -89,7 +91,7 @@ def some_links(seed: int, number: int = 260) -> list[Link]:
     dice = random.Random(seed)
     kinds = [LinkKind.DEVICE, LinkKind.DEVICE, LinkKind.PAYMENT, LinkKind.ADDRESS]
     return [
-        seen(dice.randrange(160), kind := dice.choice(kinds), dice.randrange(60), Instant(NOW - dice.randrange(DAY)))
+        seen(dice.randrange(160), dice.choice(kinds), dice.randrange(60), Instant(NOW - dice.randrange(DAY)))
         for _ in range(number)
     ]  # fmt: skip
 
@@ -118,7 +120,11 @@ async def test_links_noted_twice_are_one_link(town: Town):
 async def test_many_who_join_at_once_find_the_rings_of_a_naive_search(database_url: str, monkeypatch):
     monkeypatch.setattr("wallet_service.fraud.rings.service.LINKS_IN_A_BEAT", 11)
     links = some_links(2, 400)
-    async with a_town(database_url, TIGHT) as one, a_town(database_url, TIGHT) as two, a_town(database_url, TIGHT) as three:
+    async with (
+        a_town(database_url, TIGHT) as one,
+        a_town(database_url, TIGHT) as two,
+        a_town(database_url, TIGHT) as three,
+    ):
         towns = (one, two, three)
 
         async def work(town: Town, part: list[Link]) -> None:

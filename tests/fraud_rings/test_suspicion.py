@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from circles import DAY, NOW, Town, key, referred, seen, wallet
 
+from wallet_service.fraud.judgements import BEGINNING, JudgedAs, SubjectKind, judgements_after
 from wallet_service.fraud.rings.drawing import WALLETS_MAX, drawn
 from wallet_service.fraud.rings.model import (
     Graph,
@@ -42,7 +43,9 @@ def device_farm() -> list[Link]:
 def slow_farm() -> list[Link]:
     """20 devices that rotate over 200 wallets, for months."""
     return [
-        seen(n, DEVICE, f"slot {(n + turn * 7) % 20}", ago(150 - n // 2 - turn)) for n in range(200) for turn in range(3)
+        seen(n, DEVICE, f"slot {(n + turn * 7) % 20}", ago(150 - n // 2 - turn))
+        for n in range(200)
+        for turn in range(3)
     ]
 
 
@@ -111,6 +114,12 @@ async def test_a_ring_that_grows_is_told_again_with_the_same_wallet_for_it(town:
     assert (first.graph.wallets, second.graph.wallets) == (30, 40)
     assert first.ring.ring_id == second.ring.ring_id
     assert first.anchor_id == second.anchor_id == links[29].wallet_id
+    # Both are told; one judgement waits for a person, and names what was known the first time.
+    (judgement,) = await judgements_after(town.database, BEGINNING, 10, timeout_seconds=5)
+    assert (judgement.subject_kind, judgement.subject_id) == (SubjectKind.RING, first.ring.ring_id)
+    assert judgement.verdict is JudgedAs.REVIEW
+    assert judgement.signals["ring.wallets"] == 30
+    assert judgement.reasons == tuple(reason.value for reason, _ in first.suspicion.reasons)
 
 
 async def test_a_shared_key_of_too_many_links_nobody(town: Town):
@@ -139,7 +148,8 @@ async def test_a_picture_is_the_same_for_the_same_ring_whatever_came_first(town:
 
 def a_graph(wallets: int) -> Graph:
     members = tuple(
-        Member(wallet_id=wallet(n), program_id="p", first_seen=NOW, last_seen=NOW, redeemed=n) for n in range(wallets)
+        Member(wallet_id=wallet(n), program_id="p", first_seen=NOW, last_seen=NOW, redeemed=n)
+        for n in range(wallets)
     )
     ties = tuple(Tie(wallet(n), key(DEVICE, n % 3), wallets // 3, hub=n % 3 == 0) for n in range(wallets))
     return Graph(wallets=wallets, members=members, ties=ties)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from wallet_service.fraud.judgements import JudgedAs, JudgementRecord, SubjectKind, record_judgements
 from wallet_service.fraud.rings import store
 from wallet_service.fraud.rings.drawing import drawn
 from wallet_service.fraud.rings.joining import joined, split
@@ -21,7 +22,7 @@ from wallet_service.fraud.rings.model import (
 )  # fmt: skip
 from wallet_service.fraud.rings.policy import suspicion
 from wallet_service.kernel.clock import Instant, after
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.database import Database
 
 LINKS_IN_A_BEAT: Final = 500
@@ -29,6 +30,7 @@ LINKS_NOTED_MAX: Final = 1_000
 RINGS_JUDGED: Final = 20
 MEMBERS_MAX: Final = 1_000
 """Of a larger ring so many wallets are looked at: enough to judge it, too many to draw."""
+MEMBERS_TOLD: Final = 100
 TIES_MAX: Final = 8_000
 LOOKBACK_SECONDS: Final = 90 * 86_400
 WRITE_SECONDS: Final = 10.0
@@ -116,9 +118,31 @@ class Rings:
         """Remember a judgement, unless a later one is there."""
         await store.record_suspicion(self._db, finding, timeout_seconds=WRITE_SECONDS)
 
+    async def tell(self, findings: Sequence[Finding]) -> None:
+        """Ask for a person's judgement of suspicious rings; of each only once, however often it is told."""
+        asked = [_judgement(finding, finding.anchor_id) for finding in findings if finding.anchor_id]
+        await record_judgements(self._db, asked, timeout_seconds=WRITE_SECONDS)
+
     async def unjudged(self) -> list[RingState]:
         """Return some rings that have changed since they were judged."""
         return await store.read_unjudged_rings(self._db, RINGS_JUDGED, timeout_seconds=READ_SECONDS)
+
+
+def _judgement(finding: Finding, anchor: WalletId) -> JudgementRecord:
+    members = finding.graph.members
+    program = next((m.program_id for m in members if m.wallet_id == anchor and m.program_id), "")
+    return JudgementRecord(
+        wallet_id=anchor, subject_kind=SubjectKind.RING, subject_id=finding.ring.ring_id,
+        program_id=ProgramId(program), verdict=JudgedAs.REVIEW, shadow_verdict=JudgedAs.REVIEW,
+        reasons=tuple(reason.value for reason, _ in finding.suspicion.reasons),
+        signals={
+            "ring.wallets": finding.ring.wallets,
+            "ring.suspicion": finding.suspicion.points,
+            "ring.because": [sentence for _, sentence in finding.suspicion.reasons],
+            "ring.members": [member.wallet_id for member in members[:MEMBERS_TOLD]],
+        },
+        policy_version=0, amount_minor=sum(member.redeemed for member in members),
+    )  # fmt: skip
 
 
 def _fresh() -> RingId:
