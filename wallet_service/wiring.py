@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,8 +21,17 @@ from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
 from wallet_service.earning.worker import EarningWorker
+from wallet_service.fraud.anomaly.learner import require_learner
+from wallet_service.fraud.anomaly.service import Anomaly
+from wallet_service.fraud.anomaly.telemetry import watch_anomaly
+from wallet_service.fraud.anomaly.training import Training
+from wallet_service.fraud.anomaly.worker import ModelWorker
 from wallet_service.fraud.model import Limits as FraudLimits
-from wallet_service.kernel.ids import ProgramId
+from wallet_service.fraud.rings.service import Rings
+from wallet_service.fraud.rings.telemetry import watch_rings
+from wallet_service.fraud.rings.worker import RingWorker
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
 from wallet_service.ledger.rpc import WalletRpc
@@ -74,6 +85,8 @@ class Core:
     authoring: Authoring
     earning: Earning
     pipeline: Pipeline
+    anomaly: Anomaly
+    rings: Rings
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -108,12 +121,18 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("earning-policies", policies.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
+    anomaly = Anomaly(database, cache)
+    watch_anomaly(telemetry.meter, anomaly)
+    life.keep("anomaly", anomaly.run)
+    rings = Rings(database)
+    life.on_stop("rings", rings.close)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
         earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
         pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
+        anomaly=anomaly, rings=rings,
     )  # fmt: skip
 
 
@@ -169,6 +188,9 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     worker = EarningWorker(core.pipeline, seconds)
     watch_earning(core.telemetry.meter, worker)
     life.keep("earning", worker.run)
+    ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
+    watch_rings(core.telemetry.meter, ring_worker)
+    life.keep("rings", ring_worker.run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 
@@ -218,6 +240,46 @@ async def reconcile(
         if cache is not None:
             await cache.close()
         await database.close()
+
+
+@asynccontextmanager
+async def training(settings: Settings, addresses: Addresses) -> AsyncIterator[Training]:
+    """Give what learns, publishes and takes back versions of the anomaly model, on the database alone."""
+    # Its reads are long and many rows each, unlike a payment's.
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await Database.open(options, application_name="wallet:model", toy=settings.toy_database)
+    try:
+        yield Training(database)
+    except DatabaseError as fault:
+        raise StartError(_unusable(fault)) from fault
+    finally:
+        await database.close()
+
+
+async def work_model(
+    settings: Settings, addresses: Addresses, *, keep_seconds: float, labels: Mapping[str, bool],
+    labelled: Sequence[WalletId],
+) -> int:  # fmt: skip
+    """Learn from redemptions as they are granted, until told to stop."""
+    require_learner()
+    async with Lifecycle(drain_seconds=settings.drain_seconds) as life:
+        options = DatabaseOptions.from_settings(settings, addresses.database_url)
+        database = await life.enter(
+            "database",
+            Database.open(options, application_name="wallet:model", toy=settings.toy_database),
+            lambda opened: opened.close(),
+        )
+        cache = Cache.from_settings(settings, addresses.redis_url)
+        life.on_stop("cache", cache.close)
+        told = await Training(database).labelled(labels, labelled)
+        life.keep("model", ModelWorker(database, cache, keep_seconds=keep_seconds, labelled=told).run)
+        _log.info("learning")
+        await life.until_stopped()
+    return 0
+
+
+def _now() -> Instant:
+    return Instant(time.time_ns() // 1_000)
 
 
 def _unusable(fault: DatabaseError) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from wallet_service.cli import demonstrating, health, reconciling, rules, serving, tokens, up, wallets
+from wallet_service.cli import demonstrating, health, model, reconciling, rules, serving, tokens, up, wallets
 
 EXIT_REFUSED: Final = 1
 EXIT_CANNOT_START: Final = 2
@@ -63,6 +63,7 @@ app.command("health", rich_help_panel=_RUN)(health.health)
 app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
 app.add_typer(rules.app, rich_help_panel=_USE)
+app.add_typer(model.app, rich_help_panel=_USE)
 # Also without the second word: `wallet show demo/anna`.
 for _name, _command in wallets.COMMANDS.items():
     app.command(_name, hidden=True)(_command)

@@ -437,6 +437,28 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_last fraud.model_publication;
+  v_revision bigint;
+begin
+  lock table fraud.model_publication in share row exclusive mode;
+  select * into v_last from fraud.model_publication as p order by p.revision desc limit 1;
+  if p_scoring is not null and coalesce(v_last.version, 0) <> p_scoring then
+    return null;
+  end if;
+  insert into fraud.model_publication (revision, version, at, actor, reason)
+  select coalesce(v_last.revision, 0) + 1, m.version, clock_timestamp(), p_actor, p_reason
+  from fraud.model as m
+  where m.version = p_version
+  returning revision into v_revision;
+  return v_revision;
+end
+$$;
+
 CREATE FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -512,6 +534,28 @@ begin
   on conflict (wallet_id, subject_kind, subject_id) do nothing;
   get diagnostics v_rows = row_count;
   return v_rows;
+end
+$$;
+
+CREATE FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_version bigint;
+begin
+  lock table fraud.model in share row exclusive mode;
+  insert into fraud.model (version, parent, origin, document, metrics, trained_at, actor, reason)
+  select
+    coalesce(max(m.version), 0) + 1, p_parent, p_origin, p_document, p_metrics, clock_timestamp(), p_actor, p_reason
+  from fraud.model as m
+  returning version into v_version;
+
+  delete from fraud.model as m
+  where
+    m.origin = 'stream' and m.version <= v_version - p_keep
+    and not exists (select from fraud.model_publication as p where p.version = m.version);
+  return v_version;
 end
 $$;
 
@@ -1602,11 +1646,17 @@ GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_c
 REVOKE ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.record_judgements(p_judgements json) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_judgements(p_judgements json) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members json, p_alone uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members json, p_alone uuid[]) TO wallet_app;
