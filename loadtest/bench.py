@@ -27,7 +27,9 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
-PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "growth")
+RING_LINKS: Final = 1_000_000
+"""Ten million, which take two minutes to make: python -m loadtest.rings."""
+PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "growth", "rings", "model")
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -68,6 +70,10 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(overload(run))
         if "growth" in parts:
             uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
+        if "rings" in parts:
+            uvloop.run(figures.rings(run, RING_LINKS))
+        if "model" in parts:
+            figures.model(run)
         return run.found
 
 

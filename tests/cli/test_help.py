@@ -8,7 +8,19 @@ from typer.testing import CliRunner
 
 from wallet_service.cli.app import app
 
-COMMANDS = {"up", "serve", "work", "migrate", "health", "demo", "token", "wallet", "reconcile", "rules"}
+COMMANDS = {
+    "up",
+    "serve",
+    "work",
+    "migrate",
+    "health",
+    "demo",
+    "token",
+    "wallet",
+    "reconcile",
+    "rules",
+    "model",
+}
 
 
 def test_help_names_every_command_and_loads_none_of_the_service() -> None:
