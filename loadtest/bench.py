@@ -29,7 +29,18 @@ GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
 RING_LINKS: Final = 1_000_000
 """Ten million, which take two minutes to make: python -m loadtest.rings."""
-PARTS: Final = ("echo", "unary", "batch", "in_process", "workers", "trial", "overload", "growth", "rings", "model")
+PARTS: Final = (
+    "echo",
+    "unary",
+    "batch",
+    "in_process",
+    "workers",
+    "trial",
+    "overload",
+    "growth",
+    "rings",
+    "model",
+)
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from wallet_service.fraud.rings.model import Finding, HubLimits, Key, Link, LinkKind
+from wallet_service.fraud.rings.model import Finding, Graph, HubLimits, Key, Link, LinkKind, Member, Tie
 from wallet_service.fraud.rings.service import Rings
 from wallet_service.fraud.rings.worker import RingWorker
 from wallet_service.kernel.clock import Instant
@@ -99,3 +99,19 @@ async def a_town(database_url: str, limits: HubLimits | None = None) -> AsyncIte
     finally:
         await rings.close()
         await database.close()
+
+
+def graph_of(links: Sequence[Link]) -> Graph:
+    """A ring as it would be read from the database."""
+    sharing: dict[Key, set[WalletId]] = {}
+    for link in links:
+        sharing.setdefault(link.key, set()).add(link.wallet_id)
+    wallets = sorted({link.wallet_id for link in links})
+    members = tuple(
+        Member(wallet_id=w, program_id="shop", first_seen=min(link.seen_at for link in links if link.wallet_id == w),
+               last_seen=NOW, redeemed=700 * number)
+        for number, w in enumerate(wallets)
+    )  # fmt: skip
+    pairs = sorted({(link.wallet_id, link.key) for link in links})
+    ties = tuple(Tie(wallet_id, key, len(sharing[key]), hub=False) for wallet_id, key in pairs)
+    return Graph(wallets=len(wallets), members=members, ties=ties)

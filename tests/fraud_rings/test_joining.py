@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 
-from circles import DAY, NOW, Town, a_town, naive, seen, wallet
+from circles import DAY, NOW, Town, a_town, key, naive, seen, wallet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,3 +157,17 @@ async def test_a_ring_that_hung_together_by_a_hub_alone_falls_apart(town: Town):
     after = await town.rings.ring_of([wallet("a0"), wallet("b0"), wallet("c")], timeout_seconds=5)
     assert before[wallet("c")].ring_id in {signal.ring_id for signal in after.values()}
     assert wallet("c") not in after
+
+
+async def test_a_wallet_names_its_devices_and_who_shares_them(town: Town):
+    await town.rings.note([seen(name, LinkKind.DEVICE, "tablet") for name in range(3)])
+    await town.rings.note(
+        [seen(0, LinkKind.DEVICE, "phone", Instant(NOW + DAY)), seen(3, LinkKind.ADDRESS, "flat")]
+    )
+    await town.rings.note([seen(0, LinkKind.ADDRESS, "flat")])
+    await town.settle()
+    assert set(await town.rings.linked(wallet(0), timeout_seconds=5)) == {wallet(1), wallet(2)}
+    assert await town.rings.linked(wallet(3), timeout_seconds=5) == []
+    devices = await town.rings.devices(wallet(0), timeout_seconds=5)
+    assert devices == [key(LinkKind.DEVICE, "phone").text, key(LinkKind.DEVICE, "tablet").text]
+    assert await town.rings.devices(wallet("nobody"), timeout_seconds=5) == []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
-from circles import DAY, NOW, Town, key, referred, seen, wallet
+from circles import DAY, NOW, Town, graph_of, key, referred, seen, wallet
 
 from wallet_service.fraud.judgements import BEGINNING, JudgedAs, SubjectKind, judgements_after
 from wallet_service.fraud.rings.drawing import WALLETS_MAX, drawn
@@ -182,3 +183,15 @@ def test_an_empty_ring_can_be_judged_and_drawn():
     ring = RingState(ring_id=RingId(wallet("r")), wallets=0, revision=1)
     assert suspicion(graph, Weights()).points == 0
     assert drawn(ring, graph, Suspicion(points=0), {}).startswith("<svg")
+
+
+def test_the_picture_in_the_manual_is_what_is_drawn():
+    """Delete docs/img/ring.svg and run this twice after a change."""
+    graph = graph_of(referral_chain())
+    ring = RingState(ring_id=RingId(wallet("r")), wallets=graph.wallets, revision=1)
+    picture = drawn(ring, graph, suspicion(graph, Weights()), {})
+    kept = Path(__file__).parents[2] / "docs" / "img" / "ring.svg"
+    if not kept.exists():
+        kept.write_text(picture)
+        pytest.fail("it was missing and is drawn now")
+    assert picture == kept.read_text()

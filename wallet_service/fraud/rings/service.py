@@ -28,6 +28,7 @@ from wallet_service.runtime.database import Database
 LINKS_IN_A_BEAT: Final = 500
 LINKS_NOTED_MAX: Final = 1_000
 RINGS_JUDGED: Final = 20
+LINKED_MAX: Final = 50
 MEMBERS_MAX: Final = 1_000
 """Of a larger ring so many wallets are looked at: enough to judge it, too many to draw."""
 MEMBERS_TOLD: Final = 100
@@ -63,6 +64,14 @@ class Rings:
     ) -> Mapping[WalletId, RingSignal]:
         """Return the ring of each wallet that is in one: two look-ups by key, however many links there are."""
         return await store.read_rings_of(self._db, wallets, timeout_seconds=timeout_seconds)
+
+    async def linked(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[WalletId]:
+        """Return wallets that share a device or a payment means with this one, some dozens at most."""
+        return await store.read_linked(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
+
+    async def devices(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[str]:
+        """Return the hashes of the wallet's devices, the latest seen first, some dozens at most."""
+        return await store.read_devices(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
 
     async def ring(self, ring_id: RingId) -> RingState | None:
         """Return a ring as it is recorded, or None."""

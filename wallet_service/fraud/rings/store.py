@@ -124,6 +124,22 @@ async def read_rings_of(
     }  # fmt: skip
 
 
+async def read_linked(
+    db: Statements, wallet_id: WalletId, limit: int, *, timeout_seconds: float
+) -> list[WalletId]:
+    """Return wallets that share a device or a payment means with this one."""
+    rows = await db.fetch(_SQL["linked_wallets"], wallet_id, limit, timeout_seconds=timeout_seconds)
+    return [WalletId(str(row["wallet_id"])) for row in rows]
+
+
+async def read_devices(
+    db: Statements, wallet_id: WalletId, limit: int, *, timeout_seconds: float
+) -> list[str]:
+    """Return the hashes of a wallet's devices, the latest seen first."""
+    rows = await db.fetch(_SQL["devices"], wallet_id, limit, timeout_seconds=timeout_seconds)
+    return [row["key"] for row in rows]
+
+
 async def read_ring(db: Statements, ring_id: RingId, *, timeout_seconds: float) -> RingState | None:
     """Return a ring, or None."""
     row = await db.fetchrow(_SQL["ring"], ring_id, timeout_seconds=timeout_seconds)
