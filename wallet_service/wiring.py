@@ -46,6 +46,7 @@ from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
 from wallet_service.runtime.errors import DatabaseError, StartError
+from wallet_service.runtime.heap import settle_heap
 from wallet_service.runtime.keys import development_secret, load_secret, load_signing_keys
 from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.runtime.telemetry import Telemetry, start_telemetry
@@ -205,6 +206,7 @@ async def serve(
         if sweep:
             start_sweeper(settings, core, life)
         address = await start_server(settings, core, life, port=port, shared=shared)
+        settle_heap()
         _log.info("serving", extra={"address": address, "worker": worker})
         await ready(address)
         await life.until_stopped()
@@ -216,6 +218,7 @@ async def work(settings: Settings, addresses: Addresses) -> int:
     async with Lifecycle(drain_seconds=settings.drain_seconds) as life:
         core = await start_core(settings, addresses, life)
         start_sweeper(settings, core, life)
+        settle_heap()
         _log.info("working")
         await life.until_stopped()
     return 0

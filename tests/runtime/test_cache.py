@@ -7,9 +7,10 @@ import time
 
 import pytest
 import redis.asyncio
+from redis.asyncio.connection import UnixDomainSocketConnection
 
 from wallet_service.runtime.breaker import Breaker
-from wallet_service.runtime.cache import Cache, Versioned
+from wallet_service.runtime.cache import Cache, Versioned, packed
 
 
 @pytest.fixture
@@ -136,3 +137,9 @@ def test_a_success_forgets_earlier_failures():
             breaker.failed(0.0)
         breaker.succeeded()
     assert not breaker.is_open
+
+
+def test_a_command_is_packed_as_the_driver_would_pack_it():
+    command = ("EVAL", "return 1", 2, "wallet:ä", b"\x00\r\n$", 60_000, "")
+    driver = UnixDomainSocketConnection(path="/nowhere", protocol=2)
+    assert packed(command) == b"".join(driver.pack_command(*command))

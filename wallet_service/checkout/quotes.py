@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
+
+import msgspec
 
 from wallet_service.checkout.model import QuoteContent
 from wallet_service.kernel.clock import Instant
@@ -22,7 +23,7 @@ def seal(content: QuoteContent, keys: KeyRing) -> str:
         content.wallet_id, order.order_ref, order.total_minor, order.currency, content.amount, content.value_minor,
         content.expires_at,
     ]  # fmt: skip
-    return keys.sign(_PURPOSE, json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode())
+    return keys.sign(_PURPOSE, msgspec.json.encode(said))
 
 
 def open_token(token: str, keys: KeyRing) -> QuoteContent | Refusal:
@@ -30,7 +31,7 @@ def open_token(token: str, keys: KeyRing) -> QuoteContent | Refusal:
     payload = keys.verify(_PURPOSE, token)
     if payload is None:
         return Refusal(reason=Reason.QUOTE_INVALID, field="quote_token")
-    said = json.loads(payload)
+    said = msgspec.json.decode(payload)
     return QuoteContent(
         wallet_id=WalletId(said[0]), order=Order(order_ref=said[1], total_minor=said[2], currency=said[3]),
         amount=said[4], value_minor=said[5], expires_at=Instant(said[6]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Final, NewType
 
@@ -22,9 +23,10 @@ def wallet_id_of(program_id: ProgramId, customer_ref: str) -> WalletId:
     return WalletId(str(uuid.uuid5(_WALLETS, f"{program_id}/{customer_ref}")))
 
 
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
+
+
 def canonical_uuid(text: str) -> str:
     """Return a UUID in its one canonical form; raises ValueError for anything else."""
-    if len(text) == 36 and text.islower() and text[14] in "12345678":  # noqa: PLR2004
-        # Already validated at the door and in canonical case: the common path costs no parse.
-        return text
-    return str(uuid.UUID(text))
+    # Most are in it already; that costs a tenth of a parse.
+    return text if _CANONICAL(text) else str(uuid.UUID(text))

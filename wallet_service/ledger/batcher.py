@@ -33,6 +33,9 @@ from wallet_service.runtime.errors import (
 from wallet_service.runtime.session import Session
 
 ATTEMPTS_MAX: Final = 8
+SHARE_MIN: Final = 32
+"""What waits is shared out among the sessions, so that one batch is decided while the other is in the database; but a
+batch of fewer commands costs more than it gains."""
 LOCK_FROM_ATTEMPT: Final = 3
 """After so many losses a wallet is locked while it is decided: then nobody can overtake."""
 
@@ -170,7 +173,8 @@ class Batcher:
         batch: list[Waiting] = []
         mine: set[WalletId] = set()
         now = asyncio.get_running_loop().time()
-        while self._queue and len(batch) < self._limits.batch_max:
+        most = min(self._limits.batch_max, max(SHARE_MIN, -(-len(self._queue) // self._limits.in_flight_max)))
+        while self._queue and len(batch) < most:
             waiting = self._queue.popleft()
             if waiting.future.done():
                 self._size -= 1

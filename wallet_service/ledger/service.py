@@ -98,7 +98,7 @@ class Ledger:
     async def view(self, wallet_id: WalletId, min_version: int) -> WalletView | Refusal:
         """Return a wallet as it stands now, what is overdue counted as settled. Reads the cache first; never writes."""
         found = await self._cached(wallet_id, min_version) or await self.loaded(wallet_id, min_version)
-        if isinstance(found, Refusal):
+        if isinstance(found, Refusal) or found.wallet.next_due_at > found.now:
             return found
         settle = Settle(wallet_id=wallet_id)
         decision = decide(found.wallet, settle, found.now, found.program.terms(), Known())
