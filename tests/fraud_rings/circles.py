@@ -63,10 +63,11 @@ class Town:
     database: Database
     rings: Rings
     told: list[Finding] = field(default_factory=list)
+    now: Instant = NOW
 
     @property
     def worker(self) -> RingWorker:
-        return RingWorker(self.rings, self.hear, lambda: NOW, 1.0)
+        return RingWorker(self.rings, self.hear, lambda: self.now, 1.0)
 
     async def hear(self, findings: Sequence[Finding]) -> None:
         self.told += findings
@@ -76,7 +77,7 @@ class Town:
         """Work until nothing changes any more."""
         while True:
             beat = await self.worker.beat()
-            if not (beat.joined or beat.split or beat.judged):
+            if not (beat.joined or beat.split or beat.judged or beat.forgotten):
                 return
 
     async def partition(self) -> set[frozenset[WalletId]]:

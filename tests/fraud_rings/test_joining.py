@@ -171,3 +171,29 @@ async def test_a_wallet_names_its_devices_and_who_shares_them(town: Town):
     devices = await town.rings.devices(wallet(0), timeout_seconds=5)
     assert devices == [key(LinkKind.DEVICE, "phone").text, key(LinkKind.DEVICE, "tablet").text]
     assert await town.rings.devices(wallet("nobody"), timeout_seconds=5) == []
+
+
+async def test_what_was_not_seen_for_too_long_is_forgotten_and_holds_nothing_together(town: Town):
+    old = Instant(NOW - 401 * DAY)
+    aged = [
+        link._replace(seen_at=old) if number % 4 == 0 else link for number, link in enumerate(some_links(3))
+    ]
+    latest = {(link.wallet_id, link.key): link for link in sorted(aged, key=lambda link: link.seen_at)}
+    town.now = Instant(NOW - 300 * DAY)
+    await town.rings.note(aged)
+    await town.settle()
+    assert await town.partition() == naive(aged, HubLimits())
+    town.now = NOW
+    await town.settle()
+    kept = [link for link in latest.values() if link.seen_at != old]
+    assert await town.partition() == naive(kept, HubLimits())
+    # Whoever comes later finds the rings by what is left of their keys.
+    more = some_links(4)
+    await town.rings.note(more)
+    await town.settle()
+    assert await town.partition() == naive(kept + more, HubLimits())
+    degrees = await town.database.fetch("select kind, key, degree from fraud.link_key", timeout_seconds=5)
+    linked = {(link.wallet_id, link.key) for link in kept + more}
+    assert {(Key(LinkKind(row["kind"]), row["key"].hex()), row["degree"]) for row in degrees} == {
+        (key, sum(other == key for _, other in linked)) for _, key in linked
+    }  # fmt: skip

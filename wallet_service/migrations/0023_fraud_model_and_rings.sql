@@ -17,6 +17,7 @@ create table fraud.link (
 ) with (fillfactor = 80);
 
 create index link_waiting on fraud.link (wallet_id) where not joined;
+create index link_last_seen on fraud.link (last_seen);
 
 -- A key that wallets share: how many there are by now, one of them to find their ring by, and whether there are so
 -- many that it no longer says anything about who belongs together (a hub).

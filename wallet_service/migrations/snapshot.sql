@@ -404,6 +404,81 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.forget_links(p_before bigint, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_wallets uuid[];
+  v_kinds smallint[];
+  v_keys bytea[];
+  v_number bigint;
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+
+  with old as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    where l.last_seen < ledger.moment(p_before)
+    order by l.last_seen
+    limit p_limit
+  ),
+  held as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    join old as o on o.wallet_id = l.wallet_id and o.kind = l.kind and o.key = l.key
+    order by l.wallet_id, l.kind, l.key
+    for update of l
+  ),
+  gone as (
+    delete from fraud.link as l
+    using held as h
+    -- Said again: it may have been seen since it was chosen.
+    where
+      l.wallet_id = h.wallet_id and l.kind = h.kind and l.key = h.key and l.last_seen < ledger.moment(p_before)
+    returning l.wallet_id, l.kind, l.key, l.joined
+  )
+  select
+    array_agg(g.wallet_id) filter (where g.joined), array_agg(g.kind) filter (where g.joined),
+    array_agg(g.key) filter (where g.joined), count(*)
+  into v_wallets, v_kinds, v_keys, v_number
+  from gone as g;
+
+  update fraud.link_key as k
+  set
+    degree = k.degree - n.number,
+    -- All who have a key that is no hub are in one ring, so whoever still has it is found there.
+    wallet_id = case
+      when k.wallet_id = any (n.wallets)
+        then (
+          select l.wallet_id
+          from fraud.ring_member as m
+          join fraud.ring_member as o on o.ring_id = m.ring_id
+          join fraud.link as l on l.wallet_id = o.wallet_id and l.kind = k.kind and l.key = k.key and l.joined
+          where m.wallet_id = k.wallet_id
+          limit 1
+        )
+      else k.wallet_id
+    end
+  from (
+    select g.kind, g.key, count(*)::integer as number, array_agg(g.wallet_id) as wallets
+    from unnest(v_wallets, v_kinds, v_keys) as g (wallet_id, kind, key)
+    group by g.kind, g.key
+  ) as n
+  where k.kind = n.kind and k.key = n.key;
+
+  update fraud.ring as r
+  set stale = true
+  from fraud.ring_member as m
+  where m.wallet_id = any (v_wallets) and r.ring_id = m.ring_id;
+
+  delete from fraud.link_key as k
+  using unnest(v_kinds, v_keys) as g (kind, key)
+  where k.kind = g.kind and k.key = g.key and k.degree = 0 and not k.hub;
+
+  return v_number;
+end
+$$;
+
 CREATE FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1582,6 +1657,8 @@ CREATE INDEX judgement_judged ON fraud.judgement USING btree (program_id, judged
 
 CREATE INDEX judgement_review ON fraud.judgement USING btree (judged_at) WHERE (verdict = 'REVIEW'::text);
 
+CREATE INDEX link_last_seen ON fraud.link USING btree (last_seen);
+
 CREATE INDEX link_waiting ON fraud.link USING btree (wallet_id) WHERE (NOT joined);
 
 CREATE INDEX ring_member_ring ON fraud.ring_member USING btree (ring_id);
@@ -1642,6 +1719,9 @@ GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events js
 
 REVOKE ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) TO wallet_app;

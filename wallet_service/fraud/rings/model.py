@@ -128,6 +128,11 @@ class RingSignal:
     suspicion: int
     reasons: tuple[str, ...]
 
+    @property
+    def score(self) -> int:
+        """Its suspicion in thousandths, as every signal of fraud is scored."""
+        return self.suspicion * 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingState:
@@ -220,5 +225,6 @@ class Beat:
 
     joined: int = 0
     split: int = 0
+    forgotten: int = 0
     judged: int = 0
     suspicious: tuple[RingId, ...] = ()

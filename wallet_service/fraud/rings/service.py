@@ -27,6 +27,8 @@ from wallet_service.runtime.database import Database
 
 LINKS_IN_A_BEAT: Final = 500
 LINKS_NOTED_MAX: Final = 1_000
+KEPT_SECONDS: Final = 400 * 86_400
+"""Since a link was last seen."""
 RINGS_JUDGED: Final = 20
 LINKED_MAX: Final = 50
 MEMBERS_MAX: Final = 1_000
@@ -126,6 +128,12 @@ class Rings:
     async def record(self, finding: Finding) -> None:
         """Remember a judgement, unless a later one is there."""
         await store.record_suspicion(self._db, finding, timeout_seconds=WRITE_SECONDS)
+
+    async def forget(self, now: Instant) -> int:
+        """Forget links that were not seen for as long as they are kept, at most a batch; returns how many."""
+        return await store.forget_links(
+            self._db, after(now, -KEPT_SECONDS), LINKS_IN_A_BEAT, timeout_seconds=WRITE_SECONDS
+        )
 
     async def tell(self, findings: Sequence[Finding]) -> None:
         """Ask for a person's judgement of suspicious rings; of each only once, however often it is told."""

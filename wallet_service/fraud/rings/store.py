@@ -41,6 +41,12 @@ async def note_links(db: Statements, links: Sequence[Link], *, timeout_seconds: 
     return number
 
 
+async def forget_links(db: Statements, before: Instant, limit: int, *, timeout_seconds: float) -> int:
+    """Forget links last seen before a moment; returns how many."""
+    number: int = await db.fetchval(_SQL["forget_links"], before, limit, timeout_seconds=timeout_seconds)
+    return number
+
+
 async def take_links(db: Statements, limit: int, *, timeout_seconds: float) -> list[Waiting]:
     """Take the turn and return links that wait to be joined."""
     rows = await db.fetch(_SQL["take_links"], limit, timeout_seconds=timeout_seconds)

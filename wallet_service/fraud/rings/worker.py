@@ -44,13 +44,14 @@ class RingWorker:
     async def beat(self) -> Beat:
         """Do one bounded round of everything."""
         joined = await self._rings.join()
+        forgotten = await self._rings.forget(self._now())
         self.joined += joined
         splits = 0
         while splits < SPLITS_MAX and await self._rings.split_one():
             splits += 1
         # While links still come in, a ring would be judged again and again as it grows.
         if joined >= LINKS_IN_A_BEAT:
-            return Beat(joined=joined, split=splits)
+            return Beat(joined=joined, split=splits, forgotten=forgotten)
         unjudged = await self._rings.unjudged()
         findings = [await self._rings.judge(ring, self._now()) for ring in unjudged]
         suspects = [finding for finding in findings if finding.suspicion.suspicious]
@@ -61,6 +62,6 @@ class RingWorker:
             await self._rings.record(finding)
         self.suspicious += len(suspects)
         return Beat(
-            joined=joined, split=splits, judged=len(findings),
+            joined=joined, split=splits, forgotten=forgotten, judged=len(findings),
             suspicious=tuple(finding.ring.ring_id for finding in suspects),
         )  # fmt: skip
