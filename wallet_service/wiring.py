@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, wallet_pb2
+from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, review_pb2, wallet_pb2
 
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
@@ -40,6 +40,12 @@ from wallet_service.ledger.telemetry import watch_ledger
 from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
+from wallet_service.review.carrying import Carrying
+from wallet_service.review.opening import Opening
+from wallet_service.review.rpc import ReviewRpc
+from wallet_service.review.service import Review
+from wallet_service.review.telemetry import watch_review
+from wallet_service.review.worker import ReviewWorker
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
@@ -88,6 +94,8 @@ class Core:
     pipeline: Pipeline
     anomaly: Anomaly
     rings: Rings
+    review: Review
+    review_worker: ReviewWorker
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -128,12 +136,18 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     rings = Rings(database)
     life.on_stop("rings", rings.close)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
+    earning = Earning(database, ledger, rulesets, policies, FraudLimits())
+    carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
-        earning=Earning(database, ledger, rulesets, policies, FraudLimits()),
+        earning=earning,
         pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
         anomaly=anomaly, rings=rings,
+        review=Review(database, ledger, carrying),
+        review_worker=ReviewWorker(
+            database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
+        ),
     )  # fmt: skip
 
 
@@ -160,6 +174,10 @@ async def start_server(
                 room=EarningRpc(core.earning, core.keys),
             ),
             Hosted(
+                service=review_pb2.DESCRIPTOR.services_by_name["ReviewService"],
+                room=ReviewRpc(core.review, core.keys),
+            ),
+            Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
                 room=AdminRpc(core.ledger, core.keys, core.authoring),
             ),
@@ -183,7 +201,7 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, and events moving."""
+    """Keep overdue holds and expired lots swept, events moving and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
@@ -192,6 +210,8 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
     watch_rings(core.telemetry.meter, ring_worker)
     life.keep("rings", ring_worker.run)
+    watch_review(core.telemetry.meter, core.review_worker)
+    life.keep("review", core.review_worker.run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "reconcile",
     "rules",
     "model",
+    "review",
 }
 
 

@@ -65,7 +65,7 @@ def test_a_replay_ends_with_every_invariant_and_books_that_agree(made, servers, 
     assert said["refused"] + said["both_afforded"] == 3
     assert {call["kind"] for call in said["calls"]} >= {"credit", "quote", "reserve", "commit"}
     checks = said["reconciliation"]["checks"]
-    assert len(checks) == 16
+    assert len(checks) == 17
     assert all(check["holds"] for check in checks)
 
 

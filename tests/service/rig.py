@@ -28,6 +28,7 @@ from wallet.v1 import (
     checkout_pb2,
     checkout_pb2_grpc,
     earning_pb2_grpc,
+    review_pb2_grpc,
     types_pb2,
     wallet_pb2,
     wallet_pb2_grpc,
@@ -207,6 +208,7 @@ class Api:
             checkout_pb2_grpc.CheckoutServiceStub(self.channel),
             wallet_pb2_grpc.WalletServiceStub(self.channel),
             earning_pb2_grpc.EarningServiceStub(self.channel),
+            review_pb2_grpc.ReviewServiceStub(self.channel),
             admin_pb2_grpc.AdminServiceStub(self.channel),
         )
 

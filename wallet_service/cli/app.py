@@ -8,7 +8,18 @@ from typing import Annotated, Final
 
 import typer
 
-from wallet_service.cli import demonstrating, health, model, reconciling, rules, serving, tokens, up, wallets
+from wallet_service.cli import (
+    demonstrating,
+    health,
+    model,
+    reconciling,
+    reviewing,
+    rules,
+    serving,
+    tokens,
+    up,
+    wallets,
+)
 
 EXIT_REFUSED: Final = 1
 EXIT_CANNOT_START: Final = 2
@@ -64,6 +75,7 @@ app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
 app.add_typer(rules.app, rich_help_panel=_USE)
 app.add_typer(model.app, rich_help_panel=_USE)
+app.add_typer(reviewing.app, rich_help_panel=_USE)
 # Also without the second word: `wallet show demo/anna`.
 for _name, _command in wallets.COMMANDS.items():
     app.command(_name, hidden=True)(_command)

@@ -94,13 +94,13 @@ def program_and_customer(text: str) -> tuple[str, str]:
 
 
 def _scopes(names: list[str] | None, *, customer: bool) -> list[Scope]:
-    from wallet_service.transport.scopes import RULES, Scope
+    from wallet_service.transport.scopes import RULES, WIDENING, Scope
 
     if not names:
         open_to = {
             scope for rule in RULES.values() if rule.customers or not customer for scope in rule.scopes
         }
-        return sorted(open_to)
+        return sorted(open_to if customer else open_to | WIDENING)
     known = {scope.value: scope for scope in Scope}
     for name in names:
         if name not in known:

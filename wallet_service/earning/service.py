@@ -97,6 +97,15 @@ class Earning:
             self._db, wallet_id, position, states, limit, timeout_seconds=left(deadline)
         )
 
+    async def review(self, wallet_id: WalletId, event_id: str, *, approve: bool, deadline: float) -> bool:
+        """Carry out a person's decision about an event in review: approved, it goes on; rejected, it earns nothing.
+
+        False: it was not in review, so there was nothing to do; a repetition is answered so.
+        """
+        return await store.review(
+            self._db, wallet_id, EventId(event_id), approve=approve, timeout_seconds=left(deadline)
+        )
+
     async def simulate(self, wallet_id: WalletId, content: Content, deadline: float) -> Priced | Refusal:
         """Return what an event would earn now, caps and budgets as they stand. Writes nothing, holds nothing."""
         view = await self._ledger.view(wallet_id, 0)

@@ -238,6 +238,14 @@ async def read_events(
     return [_event(row) for row in rows]
 
 
+async def review(
+    db: Statements, wallet_id: WalletId, event_id: EventId, *, approve: bool, timeout_seconds: float
+) -> bool:
+    """Carry out a person's decision about an event in review; False: it was not in review."""
+    done = await db.fetchval(_SQL["review"], wallet_id, event_id, approve, timeout_seconds=timeout_seconds)
+    return bool(done)
+
+
 async def read_policies(db: Statements, *, timeout_seconds: float) -> Mapping[ProgramId, Policy]:
     """Return the newest policy of every program that has one."""
     rows = await db.fetch(_SQL["policies"], timeout_seconds=timeout_seconds)

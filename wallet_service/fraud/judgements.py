@@ -8,64 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from enum import StrEnum, unique
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
+from wallet_service.fraud.judged import JudgedAs, JudgementRecord, Signal, SubjectKind
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.session import Statements
 from wallet_service.runtime.statements import load_statements
 
+__all__ = [
+    "BEGINNING",
+    "JudgedAs",
+    "JudgementRecord",
+    "Position",
+    "Signal",
+    "SubjectKind",
+    "judgements_after",
+    "record_judgements",
+]
+
 _SQL: Final = load_statements("wallet_service.fraud")
 _FIRST_ID: Final = "00000000-0000-0000-0000-000000000000"
-_BEGINNING: Final = Instant(0)
-
-
-@unique
-class SubjectKind(StrEnum):
-    """What a judgement is about."""
-
-    RESERVATION = "reservation"
-    EVENT = "event"
-    RING = "ring"
-
-
-@unique
-class JudgedAs(StrEnum):
-    """A verdict as it is stored."""
-
-    ALLOW = "ALLOW"
-    REVIEW = "REVIEW"
-    REFUSE = "REFUSE"
-
-
-Signal = int | str | bool | list[str]
-"""A signal as it was seen: whole numbers, names, ids; never what identifies a person."""
-
-
-class JudgementRecord(Struct, frozen=True, kw_only=True):
-    """A judgement of one subject. `subject_id` is the reservation's, event's or ring's; `judged_at` is set by the store."""
-
-    wallet_id: WalletId
-    subject_kind: SubjectKind
-    subject_id: str
-    program_id: ProgramId
-    verdict: JudgedAs
-    shadow_verdict: JudgedAs
-    reasons: tuple[str, ...]
-    signals: dict[str, Signal]
-    policy_version: int
-    amount_minor: int
-    judged_at: Instant = _BEGINNING
-
-
 Position = tuple[Instant, WalletId, str]
 """Where a page of judgements ended: moment, wallet, subject."""
 
-BEGINNING: Final[Position] = (_BEGINNING, WalletId(_FIRST_ID), _FIRST_ID)
+BEGINNING: Final[Position] = (Instant(0), WalletId(_FIRST_ID), _FIRST_ID)
 _reasons: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 _signals: Final = msgspec.json.Decoder(dict[str, Signal]).decode
 

@@ -6,6 +6,8 @@ CREATE SCHEMA ledger;
 
 CREATE SCHEMA reconciliation;
 
+CREATE SCHEMA review;
+
 CREATE SCHEMA rules;
 
 CREATE TYPE ledger.credit_row AS (
@@ -338,6 +340,46 @@ begin
   where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
 
   return query select unnest(v_held);
+end
+$$;
+
+CREATE FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_order_ref text;
+begin
+  insert into earning.queue as q (wallet_id, program_id, due_at)
+  select e.wallet_id, e.program_id, '1970-01-01T00:00:00Z'
+  from earning.event as e
+  where e.wallet_id = p_wallet_id and e.event_id = p_event_id and e.state = 2
+  on conflict (wallet_id) do update set due_at = excluded.due_at;
+
+  update earning.event as e
+  set
+    state = case when p_approve then 1 else 3 end,
+    due_at = case when p_approve then timestamptz '1970-01-01T00:00:00Z' else '9999-12-31T23:59:59Z' end,
+    result = jsonb_set(
+      e.result::jsonb, '{reasons}',
+      coalesce((e.result -> 'reasons')::jsonb, '[]')
+      || case when p_approve then '["APPROVED"]'::jsonb else '["REVIEW_REJECTED"]'::jsonb end
+    )::json
+  where e.wallet_id = p_wallet_id and e.event_id = p_event_id and e.state = 2
+  returning e.order_ref into v_order_ref;
+  if not found then
+    return false;
+  end if;
+
+  if not p_approve and v_order_ref <> '' then
+    update earning.event as e
+    set due_at = '1970-01-01T00:00:00Z'
+    where
+      e.wallet_id = p_wallet_id and e.order_ref = v_order_ref and e.kind = 8 and e.state = 1
+      and e.result -> 'reasons' ->> 0 = 'WAITS_FOR_PURCHASE';
+  end if;
+  return true;
 end
 $$;
 
@@ -1049,6 +1091,109 @@ from (
 where s.what = 'hidden' or (s.what is not null and s.milliseconds >= p_milliseconds)
 $$;
 
+CREATE FUNCTION review.open_cases(p_cases json) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_rows bigint;
+begin
+  with opened as (
+    insert into review.case_file (
+      wallet_id, case_id, program_id, customer_ref, subject_kind, subject_id, state, priority, amount_minor, reasons,
+      evidence, opened_by, opened_at, due_at, decided_by, decided_at, reason, version
+    )
+    select
+      n.wallet_id, n.case_id, n.program_id, n.customer_ref, n.subject_kind, n.subject_id, n.state, n.priority,
+      n.amount, n.reasons, n.evidence, n.opened_by, ledger.moment(n.opened), ledger.moment(n.due), n.decided_by,
+      ledger.moment(n.decided), n.reason, 1
+    from json_to_recordset(p_cases) as n (
+      wallet_id uuid, case_id uuid, program_id text, customer_ref text, subject_kind text, subject_id uuid,
+      state smallint, priority integer, amount bigint, reasons jsonb, evidence json, opened_by text, opened bigint,
+      due bigint, decided_by text, decided bigint, reason text
+    )
+    order by n.wallet_id, n.case_id
+    on conflict (wallet_id, case_id) do nothing
+    returning wallet_id, case_id, opened_by, opened_at, reason, state
+  )
+  insert into review.case_act (wallet_id, case_id, seq, act_id, kind, actor, reason, before, after, at)
+  select
+    o.wallet_id, o.case_id, 1, o.case_id, 'OPENED', o.opened_by, o.reason, '{}', json_build_object('state', o.state),
+    o.opened_at
+  from opened as o;
+  get diagnostics v_rows = row_count;
+  return v_rows;
+end
+$$;
+
+CREATE FUNCTION review.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from ledger.program as p where p.program_id = p_program_id) then
+    return null;
+  end if;
+  if p_before <> (select coalesce(max(x.version), 0) from review.policy as x where x.program_id = p_program_id) then
+    return null;
+  end if;
+  insert into review.policy (program_id, version, document, actor, reason, at)
+  values (p_program_id, p_before + 1, p_document::json, p_actor, p_reason, clock_timestamp())
+  on conflict (program_id, version) do nothing;
+  return case when found then p_before + 1 end;
+end
+$$;
+
+CREATE FUNCTION review.record(p_case json, p_expected bigint, p_act json, p_label text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_case review.case_file;
+begin
+  update review.case_file as c
+  set
+    state = n.state, escalated = n.escalated, priority = n.priority, due_at = ledger.moment(n.due),
+    assigned_to = n.assigned_to, leased_until = ledger.moment(n.leased_until), escalated_by = n.escalated_by,
+    approvals = n.approvals, operation_id = n.operation_id, decided_by = n.decided_by,
+    decided_at = ledger.moment(n.decided), reason = n.reason,
+    approved_ttl_seconds = n.approved_ttl_seconds, applied = n.applied, version = c.version + 1
+  from json_to_record(p_case) as n (
+    wallet_id uuid, case_id uuid, state smallint, escalated boolean, priority integer, due bigint, assigned_to text,
+    leased_until bigint, escalated_by text, approvals jsonb, operation_id uuid, decided_by text, decided bigint,
+    reason text, approved_ttl_seconds integer, applied boolean
+  )
+  where
+    c.wallet_id = n.wallet_id and c.case_id = n.case_id and c.version = p_expected
+    and (c.state <= 3 or n.state = c.state or (not c.applied and n.applied))
+  returning c.* into v_case;
+  if not found then
+    return false;
+  end if;
+
+  insert into review.case_act (wallet_id, case_id, seq, act_id, kind, actor, reason, before, after, at)
+  select
+    v_case.wallet_id, v_case.case_id, v_case.version, a.act_id, a.kind, a.actor, a.reason, a.before, a.after,
+    ledger.moment(a.at)
+  from json_to_record(p_act) as a (
+    act_id uuid, kind text, actor text, reason text, before json, after json, at bigint
+  );
+
+  if p_label <> '' then
+    insert into review.label as l (wallet_id, subject_kind, subject_id, program_id, label, actor, at)
+    values (
+      v_case.wallet_id, v_case.subject_kind, v_case.subject_id, v_case.program_id, p_label, v_case.decided_by,
+      v_case.decided_at
+    )
+    on conflict (wallet_id, subject_kind, subject_id) do update
+    set label = excluded.label, actor = excluded.actor, at = excluded.at;
+  end if;
+  return true;
+end
+$$;
+
 CREATE FUNCTION rules.note_change(p_program_id text, p_kind text, p_name text, p_revision bigint, p_document text, p_actor text, p_reason text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1489,6 +1634,78 @@ CREATE TABLE public.schema_state (
     CONSTRAINT schema_state_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE review.case_act (
+    wallet_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    act_id uuid NOT NULL,
+    kind text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    before json NOT NULL,
+    after json NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT case_act_actor_check CHECK ((actor <> ''::text)),
+    CONSTRAINT case_act_seq_check CHECK ((seq > 0))
+);
+
+CREATE TABLE review.case_file (
+    wallet_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    program_id text NOT NULL,
+    customer_ref text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    state smallint NOT NULL,
+    escalated boolean DEFAULT false NOT NULL,
+    priority integer NOT NULL,
+    amount_minor bigint NOT NULL,
+    reasons jsonb NOT NULL,
+    evidence json NOT NULL,
+    opened_by text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    assigned_to text DEFAULT ''::text NOT NULL,
+    leased_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    escalated_by text DEFAULT ''::text NOT NULL,
+    approvals jsonb DEFAULT '[]'::jsonb NOT NULL,
+    operation_id uuid,
+    decided_by text DEFAULT ''::text NOT NULL,
+    decided_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    approved_ttl_seconds integer DEFAULT 0 NOT NULL,
+    applied boolean DEFAULT true NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT case_file_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT case_file_check CHECK (((state <= 3) OR (decided_at IS NOT NULL))),
+    CONSTRAINT case_file_check1 CHECK (((state = ANY (ARRAY[4, 5, 6])) OR applied)),
+    CONSTRAINT case_file_check2 CHECK ((applied OR (operation_id IS NOT NULL))),
+    CONSTRAINT case_file_priority_check CHECK ((priority >= 0)),
+    CONSTRAINT case_file_state_check CHECK (((state >= 1) AND (state <= 7))),
+    CONSTRAINT case_file_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['reservation'::text, 'event'::text, 'ring'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE review.label (
+    wallet_id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    program_id text NOT NULL,
+    label text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT label_label_check CHECK ((label = ANY (ARRAY['fraud'::text, 'honest'::text])))
+);
+
+CREATE TABLE review.policy (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    document json NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE rules.campaign (
     program_id text NOT NULL,
     campaign_id text NOT NULL,
@@ -1620,6 +1837,18 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.schema_state
     ADD CONSTRAINT schema_state_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY review.case_act
+    ADD CONSTRAINT case_act_pkey PRIMARY KEY (wallet_id, case_id, seq);
+
+ALTER TABLE ONLY review.case_file
+    ADD CONSTRAINT case_file_pkey PRIMARY KEY (wallet_id, case_id);
+
+ALTER TABLE ONLY review.label
+    ADD CONSTRAINT label_pkey PRIMARY KEY (wallet_id, subject_kind, subject_id);
+
+ALTER TABLE ONLY review.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
+
 ALTER TABLE ONLY rules.campaign
     ADD CONSTRAINT campaign_pkey PRIMARY KEY (program_id, campaign_id);
 
@@ -1647,6 +1876,8 @@ CREATE INDEX event_debt ON earning.event USING btree (wallet_id) WHERE (debt > 0
 
 CREATE INDEX event_due ON earning.event USING btree (wallet_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
 
+CREATE INDEX event_in_review ON earning.event USING btree (wallet_id) WHERE (state = 2);
+
 CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHERE (order_ref <> ''::text);
 
 CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at);
@@ -1668,6 +1899,24 @@ CREATE INDEX ring_stale ON fraud.ring USING btree (ring_id) WHERE stale;
 CREATE INDEX ring_unjudged ON fraud.ring USING btree (changed_at) WHERE (judged_revision < revision);
 
 CREATE INDEX wallet_due ON ledger.wallet USING btree (program_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
+
+CREATE INDEX case_act_id ON review.case_act USING btree (wallet_id, case_id, act_id);
+
+CREATE INDEX case_file_due ON review.case_file USING btree (program_id, due_at) WHERE (state <= 3);
+
+CREATE INDEX case_file_id ON review.case_file USING btree (case_id);
+
+CREATE INDEX case_file_open ON review.case_file USING btree (priority DESC, opened_at, case_id) WHERE (state <= 3);
+
+CREATE INDEX case_file_opened ON review.case_file USING btree (program_id, opened_at);
+
+CREATE INDEX case_file_priority ON review.case_file USING btree (priority DESC, opened_at, case_id);
+
+CREATE INDEX case_file_subject ON review.case_file USING btree (wallet_id, subject_kind, subject_id);
+
+CREATE INDEX case_file_unapplied ON review.case_file USING btree (case_id) WHERE (NOT applied);
+
+CREATE INDEX label_at ON review.label USING btree (at);
 
 CREATE INDEX segment_member_by_segment ON rules.segment_member USING btree (program_id, segment_id, customer_ref);
 
@@ -1700,6 +1949,8 @@ GRANT USAGE ON SCHEMA ledger TO wallet_app;
 
 GRANT USAGE ON SCHEMA reconciliation TO wallet_app;
 
+GRANT USAGE ON SCHEMA review TO wallet_app;
+
 GRANT USAGE ON SCHEMA rules TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.accept(p_events json) FROM PUBLIC;
@@ -1716,6 +1967,9 @@ GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_d
 
 REVOKE ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) TO wallet_app;
@@ -1773,6 +2027,15 @@ REVOKE ALL ON FUNCTION ledger.write_records(p_lost uuid[], p_credits ledger.cred
 REVOKE ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION reconciliation.unfinished_sessions(p_milliseconds bigint) TO wallet_app;
 
+REVOKE ALL ON FUNCTION review.open_cases(p_cases json) FROM PUBLIC;
+GRANT ALL ON FUNCTION review.open_cases(p_cases json) TO wallet_app;
+
+REVOKE ALL ON FUNCTION review.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION review.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION review.record(p_case json, p_expected bigint, p_act json, p_label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION review.record(p_case json, p_expected bigint, p_act json, p_label text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION rules.note_change(p_program_id text, p_kind text, p_name text, p_revision bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) FROM PUBLIC;
@@ -1828,6 +2091,14 @@ GRANT SELECT ON TABLE ledger.program_history TO wallet_app;
 GRANT SELECT ON TABLE ledger.reservation TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.wallet TO wallet_app;
+
+GRANT SELECT ON TABLE review.case_act TO wallet_app;
+
+GRANT SELECT ON TABLE review.case_file TO wallet_app;
+
+GRANT SELECT ON TABLE review.label TO wallet_app;
+
+GRANT SELECT ON TABLE review.policy TO wallet_app;
 
 GRANT SELECT ON TABLE rules.campaign TO wallet_app;
 

@@ -31,6 +31,7 @@ class Invariant(Enum):
     CACHE = (17, "a cached snapshot is not newer than the database")
     AUDIT = (18, "every privileged act is on record")
     QUIET = (19, "no idle transaction and no waiting lock")
+    REVIEW = (20, "what waits for a person has a case, what was decided was done")
 
     @property
     def number(self) -> int:
@@ -126,6 +127,8 @@ class Tolerance:
 
     sweep_seconds: int = 15
     """How long after its end an overdue hold or lot may still stand: the sweep interval and room for a backlog."""
+    review_seconds: int = 30
+    """How long something may wait for a person before it has a case, and a decision before it is carried out."""
     quiet_milliseconds: int = 2_000
     """How long a session may idle in a transaction or wait for a lock."""
 

@@ -43,6 +43,7 @@ _PROOFS: Final[Mapping[Invariant, tuple[str, ...]]] = MappingProxyType(
         Invariant.GRANTS: ("the_service_cannot_rewrite",),
         Invariant.AUDIT: ("privileged_acts_are_on_record",),
         Invariant.QUIET: ("nobody_waits",),
+        Invariant.REVIEW: ("what_waits_has_a_case",),
     }
 )
 """All but CACHE, which is not in the database."""
@@ -65,6 +66,8 @@ async def read_findings(
     arguments: tuple[object, ...] = (program_id, limit)
     if invariant is Invariant.EXPIRY:
         arguments = (program_id, limit, tolerance.sweep_seconds)
+    elif invariant is Invariant.REVIEW:
+        arguments = (program_id, limit, tolerance.review_seconds)
     elif invariant is Invariant.GRANTS:
         arguments = (limit,)
     elif invariant is Invariant.QUIET:

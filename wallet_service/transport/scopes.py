@@ -32,6 +32,16 @@ class Scope(StrEnum):
     RULES_READ = "rules.read"
     RULES_WRITE = "rules.write"
     RULES_PUBLISH = "rules.publish"
+    REVIEW_READ = "review.read"
+    REVIEW_DECIDE = "review.decide"
+    REVIEW_SENIOR = "review.senior"
+    """Whoever has it decides what is escalated, and is bound by no limit."""
+    REVIEW_DELEGATE = "review.delegate"
+    """Whoever has it, a back office, may name the reviewer that it speaks for."""
+
+
+WIDENING: Final = frozenset({Scope.REVIEW_SENIOR, Scope.REVIEW_DELEGATE})
+"""Open no method; they say how far a method goes that another scope opens. For services only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +101,16 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.ReviewService/ListCases": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/GetCase": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/AssignCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/DecideCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/DecideCases": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/EscalateCase": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/AddNote": _writes(Scope.REVIEW_DECIDE),
+        "/wallet.v1.ReviewService/GetReviewStatistics": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/PutReviewPolicy": _writes(Scope.ADMIN_WRITE),
+        "/wallet.v1.ReviewService/GetReviewPolicy": _reads(Scope.ADMIN_READ),
         "/wallet.v1.AdminService/PutRulesetDraft": _writes(Scope.RULES_WRITE),
         "/wallet.v1.AdminService/ValidateRuleset": _reads(Scope.RULES_READ),
         "/wallet.v1.AdminService/DiffRulesets": _reads(Scope.RULES_READ),

@@ -101,6 +101,7 @@ def test_every_asynchronous_call_has_one_that_waits():
         (blocking.Wallets, blocking.BlockingWallets),
         (blocking.Admin, blocking.BlockingAdmin),
         (blocking.Rules, blocking.BlockingRules),
+        (blocking.Review, blocking.BlockingReview),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

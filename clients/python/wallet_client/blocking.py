@@ -22,6 +22,7 @@ from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
 from wallet_client.retry import Retries
+from wallet_client.review import Review
 from wallet_client.rules import Rules
 from wallet_client.wallets import Wallets
 
@@ -281,6 +282,27 @@ class BlockingRules:
     segments = _yields(Rules.segments)
 
 
+class BlockingReview:
+    """As `Review`, waiting."""
+
+    def __init__(self, loop: _Loop, face: Review) -> None:
+        self._loop = loop
+        self._face = face
+
+    cases = _yields(Review.cases)
+    case = _waits(Review.case)
+    take = _waits(Review.take)
+    give_back = _waits(Review.give_back)
+    approve = _waits(Review.approve)
+    reject = _waits(Review.reject)
+    decide_many = _waits(Review.decide_many)
+    escalate = _waits(Review.escalate)
+    note = _waits(Review.note)
+    statistics = _waits(Review.statistics)
+    policy = _waits(Review.policy)
+    put_policy = _waits(Review.put_policy)
+
+
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -319,6 +341,7 @@ class WalletClient:
         self.wallet = BlockingWallets(self._loop, self._client.wallet)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
         self.rules = BlockingRules(self._loop, self._client.rules)
+        self.review = BlockingReview(self._loop, self._client.review)
 
     @contextmanager
     def reservation(

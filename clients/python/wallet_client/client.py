@@ -18,6 +18,7 @@ from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, new_id
 from wallet_client.lines import Lines, Tls, TokenSource
 from wallet_client.retry import Retries
+from wallet_client.review import Review
 from wallet_client.rules import Rules
 from wallet_client.wallets import Wallets
 
@@ -27,7 +28,8 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules.
+    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules,
+      `review` what people decide.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -55,6 +57,7 @@ class AsyncWalletClient:
         self.wallet = Wallets(self._calls)
         self.admin = Admin(self._calls)
         self.rules = Rules(self._calls)
+        self.review = Review(self._calls)
 
     @asynccontextmanager
     async def reservation(

@@ -25,3 +25,15 @@ class CaseNotFound(NotFound, reason="CASE_NOT_FOUND"):
 
 class CaseDecided(ReviewRefused, reason="CASE_DECIDED"):
     """The case was decided before; what was decided stands."""
+
+
+class CaseTaken(ReviewRefused, reason="CASE_TAKEN"):
+    """Another reviewer has taken the case."""
+
+
+class ReviewerConflict(ReviewRefused, reason="REVIEWER_CONFLICT"):
+    """This reviewer may not decide this case: somebody else must."""
+
+
+class AboveReviewerLimit(ReviewRefused, reason="ABOVE_REVIEWER_LIMIT"):
+    """The case is above what this reviewer may decide: escalate it."""

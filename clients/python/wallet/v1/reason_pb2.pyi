@@ -89,6 +89,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_WALLET_NOT_EMPTY: _Reason.ValueType  # 86
     REASON_CASE_DECIDED: _Reason.ValueType  # 90
     """Cases that people decide."""
+    REASON_CASE_TAKEN: _Reason.ValueType  # 91
+    REASON_REVIEWER_CONFLICT: _Reason.ValueType  # 92
+    REASON_ABOVE_REVIEWER_LIMIT: _Reason.ValueType  # 93
     REASON_PROGRAM_IMMUTABLE: _Reason.ValueType  # 100
     """Administration."""
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
@@ -170,6 +173,9 @@ REASON_BELOW_FLOOR: Reason.ValueType  # 85
 REASON_WALLET_NOT_EMPTY: Reason.ValueType  # 86
 REASON_CASE_DECIDED: Reason.ValueType  # 90
 """Cases that people decide."""
+REASON_CASE_TAKEN: Reason.ValueType  # 91
+REASON_REVIEWER_CONFLICT: Reason.ValueType  # 92
+REASON_ABOVE_REVIEWER_LIMIT: Reason.ValueType  # 93
 REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 """Administration."""
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101

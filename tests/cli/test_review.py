@@ -1,0 +1,72 @@
+"""`wallet review`: a case followed from the queue to its decision, on the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+import grpc
+from command import Running, the_one_line, wallet
+from wallet.v1 import earning_pb2, earning_pb2_grpc, types_pb2
+
+
+def doubt(up: Running, customer: str) -> None:
+    """Send a purchase that is too large to be simply believed."""
+    token = wallet("token", "--data-dir", str(up.data_dir)).stdout.strip()
+    line = earning_pb2.OrderLine(sku="tv", quantity=1, unit_price_minor=6_000_000)
+    event = earning_pb2.EarnEvent(
+        source="till", source_event_id=str(uuid.uuid4()),
+        wallet=types_pb2.WalletRef(customer=types_pb2.Customer(program_id="demo", customer_ref=customer)),
+        purchase=earning_pb2.PurchaseEvent(order_ref=str(uuid.uuid4()), currency="EUR", lines=[line]),
+    )  # fmt: skip
+    event.occurred_at.GetCurrentTime()
+    with grpc.insecure_channel(up.target) as channel:
+        stub = earning_pb2_grpc.EarningServiceStub(channel)
+        stub.RecordEvent(
+            earning_pb2.RecordEventRequest(event=event),
+            metadata=[("authorization", f"Bearer {token}")],
+            timeout=10,
+        )
+
+
+def waiting(up: Running, count: int) -> list[dict[str, object]]:
+    end = time.monotonic() + 30
+    while True:
+        listed = wallet("review", "list", "demo", "--json", "--data-dir", str(up.data_dir))
+        assert listed.returncode == 0, listed.stderr
+        cases = [json.loads(line) for line in listed.stdout.splitlines()]
+        if len(cases) >= count:
+            return cases
+        assert time.monotonic() < end, "no case was opened"
+
+
+def test_a_case_is_listed_shown_taken_and_decided(up: Running) -> None:
+    here = ("--data-dir", str(up.data_dir))
+    doubt(up, "anna")
+    doubt(up, "anna")
+    first, second = [str(case["case_id"]) for case in waiting(up, 2)]
+    assert first in wallet("review", "list", *here).stdout
+    taken = wallet("review", "take", first, "--reviewer", "rita", *here)
+    assert taken.stdout == f"{first}: assigned to rita\n", taken.stderr
+    refused = wallet("review", "approve", first, "--reason", "fine", "--reviewer", "ralf", *here)
+    assert refused.returncode == 1
+    assert "CASE_TAKEN" in the_one_line(refused)
+    noted = wallet("review", "note", first, "called [b]her[/b]", "--reviewer", "rita", *here)
+    assert noted.returncode == 0
+    approved = wallet("review", "approve", first, "--reason", "fine", "--reviewer", "rita", *here)
+    assert approved.stdout == f"{first}: approved\n"
+    shown = wallet("review", "show", first, *here).stdout
+    for said in ("HIGH_VALUE", "demo/anna", "called [b]her[/b]", "rita", "fine"):
+        assert said in shown
+    assert wallet("review", "escalate", second, "--reason", "odd", *here).stdout == f"{second}: escalated\n"
+    rejected = wallet("review", "reject", second, "--reason", "a farm", "--json", *here)
+    assert json.loads(rejected.stdout)["state"] == "CASE_STATE_REJECTED"
+    assert wallet("review", "list", *here).stdout == "nothing waits\n"
+    counted = json.loads(wallet("review", "stats", "demo", "--json", *here).stdout)
+    assert (counted["approved"], counted["rejected"], counted["by_reason"][0]["precision_bp"]) == (
+        1,
+        1,
+        5_000,
+    )
+    assert wallet("review", "list", "--state", "nonsense", *here).returncode == 2

@@ -1,0 +1,341 @@
+"""`wallet review list|show|take|approve|reject|escalate|note|stats`: what people must decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from wallet_service.cli.options import AsJson, CaFile, DataDir, Target, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rich.table import Table
+    from wallet.v1.review_pb2 import Case, CaseState, GetCaseResponse, GetReviewStatisticsResponse
+    from wallet_client import AsyncWalletClient
+
+app = typer.Typer(name="review", no_args_is_help=True, help="Decide what waits for a person.")
+
+CaseName: TypeAlias = Annotated[str, typer.Argument(metavar="CASE", help="The case's id.")]
+Why: TypeAlias = Annotated[str, typer.Option("--reason", help="Why; kept for ever.", prompt=True)]
+Who: TypeAlias = Annotated[
+    str, typer.Option("--reviewer", help="Who decides; without it, whom the token speaks for.")
+]
+CASES_SHOWN = 50
+
+
+def list_cases(
+    program: Annotated[str, typer.Argument(metavar="[PROGRAM]", help="Of one program only.")] = "",
+    *,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATE", help="Only such cases, e.g. open or timed-out; may be repeated."),
+    ] = None,
+    mine: Annotated[
+        str, typer.Option("--taken-by", metavar="NAME", help="Only what this reviewer has.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=500, metavar="N")] = CASES_SHOWN,
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List what waits for a person, the most urgent first. --json prints one object a line."""
+    states = _states(state or [])
+
+    async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.show import console, json_line, plain
+
+        found: list[Case] = []
+        async for case in client.review.cases(program, states=states, assigned_to=mine, page_size=limit):
+            found.append(case)
+            if len(found) >= limit:
+                break
+        if as_json:
+            for case in found:
+                typer.echo(json_line(plain(case)))
+        else:
+            console().print(_case_table(found) if found else "nothing waits")
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def show(
+    case: CaseName,
+    *,
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show a case: why it was opened, what was known, and what was done about it."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.show import console, json_line, plain
+
+        found = await client.review.case(case)
+        if as_json:
+            typer.echo(json_line(plain(found)))
+        else:
+            for shown in _tables(found):
+                console().print(shown)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def take(
+    case: CaseName,
+    *,
+    give_back: Annotated[bool, typer.Option("--give-back", help="Give it back instead.")] = False,
+    reviewer: Who = "",
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take a case, so that nobody else decides it meanwhile."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        act = client.review.give_back if give_back else client.review.take
+        _say(await act(case, reviewer=reviewer), as_json=as_json)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def approve(
+    case: CaseName,
+    *,
+    reason: Why,
+    reviewer: Who = "",
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Let it pass: the checkout may commit, the event earns. Above the program's amount a second person must agree."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        _say((await client.review.approve(case, reason, reviewer=reviewer)).case, as_json=as_json)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def reject(
+    case: CaseName,
+    *,
+    reason: Why,
+    reviewer: Who = "",
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Reject it: the value goes back to the wallet, the event earns nothing."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        _say((await client.review.reject(case, reason, reviewer=reviewer)).case, as_json=as_json)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def escalate(
+    case: CaseName,
+    *,
+    reason: Why,
+    reviewer: Who = "",
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Hand it to those who may decide more."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        _say(await client.review.escalate(case, reason, reviewer=reviewer), as_json=as_json)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def note(
+    case: CaseName,
+    text: Annotated[str, typer.Argument(help="What is to be kept with the case.")],
+    *,
+    reviewer: Who = "",
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say something about a case."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        _say(await client.review.note(case, text, reviewer=reviewer), as_json=as_json)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def stats(
+    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="The program's id.")],
+    *,
+    as_json: AsJson = False,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say how often each reason was right, and how long decisions took."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.show import console, json_line, plain
+
+        found = await client.review.statistics(program)
+        if as_json:
+            typer.echo(json_line(plain(found)))
+        else:
+            for shown in _statistics(found):
+                console().print(shown)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+app.command("list")(list_cases)
+for _command in (show, take, approve, reject, escalate, note, stats):
+    app.command()(_command)
+
+
+def _call(
+    target: str | None, token: str | None, ca: Any, data_dir: Any,
+    work: Callable[[AsyncWalletClient], Awaitable[int]],
+) -> None:  # fmt: skip
+    from wallet_service.cli.calling import Wanted, run_calls
+
+    run_calls(Wanted(target=target, token=token, ca_file=ca, data_dir=data_dir), work)
+
+
+def _states(names: list[str]) -> list[CaseState.ValueType]:
+    from wallet.v1.review_pb2 import CaseState
+
+    from wallet_service.cli.show import word
+
+    known = {word(CaseState, number): number for number in CaseState.values() if number}
+    wanted = [name.replace("-", " ").replace("_", " ").lower() for name in names]
+    for name in wanted:
+        if name not in known:
+            raise typer.BadParameter(f"no state {name!r}; there are {', '.join(sorted(known))}")
+    return [known[name] for name in wanted]
+
+
+def _say(case: Case, *, as_json: bool) -> None:
+    from wallet.v1.review_pb2 import CaseState
+
+    from wallet_service.cli.show import json_line, plain, printable, word
+
+    if as_json:
+        typer.echo(json_line(plain(case)))
+        return
+    said = word(CaseState, case.state)
+    if case.assigned_to:
+        said += f" to {printable(case.assigned_to)}"
+    if case.approvals and not case.decided_by:
+        said += f", approved by {printable(case.approvals[0])}: a second person must agree"
+    if case.decided_by and not case.applied:
+        said += ", and is being carried out"
+    typer.echo(f"{case.case_id}: {said}")
+
+
+def _case_table(cases: list[Case]) -> Table:
+    from wallet.v1.review_pb2 import CaseState, CaseSubject
+
+    from wallet_service.cli.show import moment, printable, table, word
+
+    shown = table("case", "what", "amount", "customer", "state", "why", "until (UTC)", right=("amount",))
+    for case in cases:
+        state = word(CaseState, case.state)
+        shown.add_row(
+            case.case_id,
+            word(CaseSubject, case.subject),
+            f"{case.amount_minor:,}",
+            printable(f"{case.program_id}/{case.customer_ref}"),
+            f"{state} ({printable(case.assigned_to)})" if case.assigned_to else state,
+            printable(", ".join(case.reasons)),
+            moment(case.due_at),
+        )
+    return shown
+
+
+def _tables(found: GetCaseResponse) -> list[Table]:
+    from wallet.v1.review_pb2 import CaseState, CaseSubject
+    from wallet_client import EntryKind
+
+    from wallet_service.cli.show import moment, printable, table, word
+
+    case, evidence = found.case, found.evidence
+    head = table("case", "")
+    head.show_header = False
+    rows = [
+        ("case", case.case_id),
+        ("about", f"{word(CaseSubject, case.subject)} {case.subject_id}"),
+        ("customer", f"{case.program_id}/{case.customer_ref}"),
+        ("wallet", case.wallet_id),
+        ("amount", f"{case.amount_minor:,}"),
+        ("state", word(CaseState, case.state)),
+        ("why", ", ".join(case.reasons)),
+        ("decided", f"{case.decided_by}: {case.decided_reason}" if case.decided_by else "-"),
+        ("balance then", f"{evidence.available_minor:,} available, {evidence.reserved_minor:,} reserved"),
+        ("order", evidence.order_ref or "-"),
+        ("linked wallets", ", ".join(evidence.linked_wallet_ids) or "-"),
+        ("devices", ", ".join(evidence.devices) or "-"),
+    ]
+    rows += [(signal.name, signal.value) for signal in evidence.signals]
+    for name, value in rows:
+        head.add_row(f"[cyan]{printable(name)}[/cyan]", printable(value))
+    past = table("no.", "time (UTC)", "what", "amount", "available", right=("no.", "amount", "available"))
+    for entry in evidence.history:
+        past.add_row(
+            str(entry.seq), moment(entry.at), word(EntryKind, entry.kind), f"{entry.amount_minor:,}",
+            f"{entry.available_minor:,}",
+        )  # fmt: skip
+    acts = table("time (UTC)", "done", "by", "why")
+    for act in reversed(found.acts):
+        acts.add_row(
+            moment(act.at),
+            printable(act.kind.replace("_", " ").lower()),
+            printable(act.actor),
+            printable(act.reason),
+        )
+    return [head, past, acts]
+
+
+def _statistics(found: GetReviewStatisticsResponse) -> list[Table]:
+    from wallet_service.cli.show import printable, table
+
+    counts = table("open", "assigned", "escalated", "approved", "rejected", "timed out", "p50", "p90")
+    counts.add_row(
+        str(found.open), str(found.assigned), str(found.escalated), str(found.approved), str(found.rejected),
+        str(found.timed_out), f"{found.p50_seconds} s", f"{found.p90_seconds} s",
+    )  # fmt: skip
+    reasons = table(
+        "reason", "cases", "approved", "rejected", "right", right=("cases", "approved", "rejected", "right")
+    )
+    for each in found.by_reason:
+        right = f"{each.precision_bp / 100:.2f} %" if each.approved + each.rejected else "-"
+        reasons.add_row(
+            printable(each.reason), str(each.cases), str(each.approved), str(each.rejected), right
+        )
+    return [counts, reasons]
