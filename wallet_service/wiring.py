@@ -21,15 +21,21 @@ from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
 from wallet_service.earning.worker import EarningWorker
+from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
 from wallet_service.fraud.anomaly.learner import require_learner
 from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.anomaly.telemetry import watch_anomaly
 from wallet_service.fraud.anomaly.training import Training
 from wallet_service.fraud.anomaly.worker import ModelWorker
-from wallet_service.fraud.model import Limits as FraudLimits
+from wallet_service.fraud.authoring import FraudAuthoring
+from wallet_service.fraud.devices import DeviceKeys
+from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.rings.service import Rings
 from wallet_service.fraud.rings.telemetry import watch_rings
 from wallet_service.fraud.rings.worker import RingWorker
+from wallet_service.fraud.service import Fraud
+from wallet_service.fraud.telemetry import watch_fraud
+from wallet_service.fraud.worker import FraudWorker
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.kernel.signing import KeyRing
@@ -53,7 +59,7 @@ from wallet_service.runtime.config import Settings
 from wallet_service.runtime.database import Database, DatabaseOptions
 from wallet_service.runtime.errors import DatabaseError, StartError
 from wallet_service.runtime.heap import settle_heap
-from wallet_service.runtime.keys import development_secret, load_secret, load_signing_keys
+from wallet_service.runtime.keys import development_secret, load_device_keys, load_signing_keys
 from wallet_service.runtime.lifecycle import Lifecycle
 from wallet_service.runtime.telemetry import Telemetry, start_telemetry
 from wallet_service.transport.address import Binding
@@ -96,6 +102,8 @@ class Core:
     rings: Rings
     review: Review
     review_worker: ReviewWorker
+    fraud: Fraud
+    fraud_authoring: FraudAuthoring
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -117,17 +125,29 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
     rulesets = Rulesets(database)
     policies = Policies(database)
+    device_keys = load_device_keys(settings)
+    fraud = Fraud(
+        database,
+        cache,
+        DeviceKeys(active=device_keys.active, keys=device_keys.keys),
+        settings.fraud_budget_ms / 1_000,
+    )
     watch_ledger(telemetry.meter, ledger)
+    watch_fraud(telemetry.meter, fraud)
     life.on_stop("ledger", ledger.close)
     try:
         await ledger.programs.refresh()
         await rulesets.refresh()
         await policies.refresh()
+        await fraud.policies.refresh()
     except DatabaseError as fault:
         raise StartError(_unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
     life.keep("rulesets", rulesets.run)
     life.keep("earning-policies", policies.run)
+    life.keep("fraud-policies", fraud.policies.run)
+    life.on_stop("fraud-queues", fraud.behind.flush)
+    life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
     anomaly = Anomaly(database, cache)
@@ -135,19 +155,23 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("anomaly", anomaly.run)
     rings = Rings(database)
     life.on_stop("rings", rings.close)
+    ears = RingEars(rings)
+    life.keep("ring-links", ears.run)
+    fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
-    earning = Earning(database, ledger, rulesets, policies, FraudLimits())
+    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
     carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
         earning=earning,
-        pipeline=Pipeline(database, ledger, rulesets, policies, FraudLimits()),
         anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying),
         review_worker=ReviewWorker(
             database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
         ),
+        pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud), fraud=fraud,
+        fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
     )  # fmt: skip
 
 
@@ -155,11 +179,7 @@ async def start_server(
     settings: Settings, core: Core, life: Lifecycle, *, port: int | None = None, shared: bool = False
 ) -> str:
     """Open the door; returns HOST:PORT. It drains before anything that it needs is stopped."""
-    device_key = load_secret(
-        settings.device_key_file or settings.keys_dir / "device.secret",
-        create=settings.device_key_file is None,
-    )
-    checkout = Checkout(core.ledger, core.keys, device_key)
+    checkout = Checkout(core.ledger, core.keys, core.fraud)
     server = GrpcServer(
         hosted=[
             Hosted(
@@ -179,7 +199,7 @@ async def start_server(
             ),
             Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                room=AdminRpc(core.ledger, core.keys, core.authoring),
+                room=AdminRpc(core.ledger, core.keys, core.authoring, core.fraud_authoring),
             ),
         ],
         authenticator=_authenticator(settings),
@@ -212,6 +232,7 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     life.keep("rings", ring_worker.run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
+    life.keep("fraud-memory", FraudWorker(core.fraud).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

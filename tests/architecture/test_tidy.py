@@ -16,6 +16,7 @@ MAY_CATCH_ALL = {
     "wallet_service/runtime/lifecycle.py",  # the loops it keeps running
     "wallet_service/ledger/batcher.py",  # one bad command must not take its batch along
     "wallet_service/earning/pipeline.py",  # one bad event must not stop the others
+    "wallet_service/fraud/service.py",  # what counts and remembers must not fail a payment
     "wallet_service/ledger/gathering.py",  # a fault goes to whoever waits for the read
     "wallet_service/__main__.py",
     "wallet_service/cli/app.py",

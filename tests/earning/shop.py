@@ -26,7 +26,9 @@ from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import event_id_of
 from wallet_service.earning.service import Accepted, Earning
-from wallet_service.fraud.model import Limits as FraudLimits
+from wallet_service.fraud.devices import DeviceKeys
+from wallet_service.fraud.model import PaceLimits
+from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
 from wallet_service.ledger import commands as say
@@ -75,16 +77,17 @@ class Shop:
         self.db, self.ledger, self.cache = database, ledger, cache
         self.policies = Policies(database)
         self.now = START
-        self.limits = FraudLimits()
+        self.limits = PaceLimits()
+        self.fraud = Fraud(database, cache, DeviceKeys(active="k0", keys={"k0": b"k" * 32}), 2.0)
         self.use(ruleset(percent()))
 
     def use(self, rules: Ruleset, *campaigns: Campaign) -> None:
         self.rules = StaticRules(rules, campaigns)
-        self.earning = Earning(self.db, self.ledger, self.rules, self.policies, self.limits)
+        self.earning = Earning(self.db, self.ledger, self.rules, self.policies, self.limits, self.fraud)
         self.pipeline = self.worker()
 
     def worker(self) -> Pipeline:
-        return Pipeline(self.db, self.ledger, self.rules, self.policies, self.limits)
+        return Pipeline(self.db, self.ledger, self.rules, self.policies, self.limits, self.fraud)
 
     @staticmethod
     def soon() -> float:

@@ -10,8 +10,8 @@ from shop import DAY, STEPS, Policy, Stage, percent, ruleset
 
 from wallet_service.earning.model import Content, EventKind, EventState
 from wallet_service.earning.service import Accepted
-from wallet_service.fraud.model import Limits, Signals, Verdict
-from wallet_service.fraud.policy import judge
+from wallet_service.fraud.model import Pace, PaceLimits, Verdict
+from wallet_service.fraud.policy import judge_pace
 from wallet_service.kernel.errors import Reason, Refusal
 
 
@@ -196,7 +196,7 @@ async def test_events_of_other_kinds_earn_by_rules_of_their_kind(shop):
 
 
 async def test_too_many_events_are_held_for_a_person(shop):
-    shop.limits = Limits(review_events=3)
+    shop.limits = PaceLimits(review_events=3)
     shop.use(ruleset(percent()))
     anna = await shop.customer()
     await shop.tell_all([(anna, f"e{n}", shop.purchase(f"o{n}", 1_000)) for n in range(4)])
@@ -207,13 +207,13 @@ async def test_too_many_events_are_held_for_a_person(shop):
 
 
 def test_the_judge_names_every_reason_and_takes_the_severest():
-    signals = Signals(value_minor=10, window_events=3, window_value_minor=30)
-    assert judge(signals, Limits()).verdict is Verdict.PASS
-    strict = Limits(review_events=2, review_value_minor=9, review_window_value_minor=29)
-    assert judge(signals, strict).reasons == ("MANY_EVENTS", "HIGH_VALUE", "HIGH_VALUE_IN_WINDOW")
-    assert judge(signals, Limits(reject_events=2)).verdict is Verdict.REJECT
-    none = Limits(review_events=0, reject_events=0, review_value_minor=0, review_window_value_minor=0)
-    assert judge(signals, none).verdict is Verdict.PASS
+    pace = Pace(value_minor=10, window_events=3, window_value_minor=30)
+    assert judge_pace(pace, PaceLimits()).verdict is Verdict.ALLOW
+    strict = PaceLimits(review_events=2, review_value_minor=9, review_window_value_minor=29)
+    assert judge_pace(pace, strict).reasons == ("MANY_EVENTS", "HIGH_VALUE", "HIGH_VALUE_IN_WINDOW")
+    assert judge_pace(pace, PaceLimits(reject_events=2)).verdict is Verdict.REFUSE
+    none = PaceLimits(review_events=0, reject_events=0, review_value_minor=0, review_window_value_minor=0)
+    assert judge_pace(pace, none).verdict is Verdict.ALLOW
 
 
 async def test_simulating_writes_nothing_and_says_what_would_be_earned(shop):

@@ -6,7 +6,9 @@ from typing import Final
 
 from wallet.v1 import admin_pb2
 
+from wallet_service.admin.fraud_rpc import FraudRpc
 from wallet_service.admin.rules_rpc import RulesRpc
+from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
@@ -21,11 +23,13 @@ from wallet_service.transport.call import Call
 PAGE_DEFAULT: Final = 50
 
 
-class AdminRpc(RulesRpc):
+class AdminRpc(RulesRpc, FraudRpc):
     """Programs and their policies."""
 
-    def __init__(self, ledger: Ledger, keys: KeyRing, authoring: Authoring) -> None:
-        super().__init__(authoring, PageTokens(keys))
+    def __init__(self, ledger: Ledger, keys: KeyRing, authoring: Authoring, fraud: FraudAuthoring) -> None:
+        pages = PageTokens(keys)
+        RulesRpc.__init__(self, authoring, pages)
+        FraudRpc.__init__(self, fraud, pages)
         self._ledger = ledger
 
     async def put_program(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Final
 
 from wallet.v1 import checkout_pb2, types_pb2
 
+from wallet_service.checkout.judging import ReserveWish
 from wallet_service.checkout.model import LimitKind, Quote
-from wallet_service.checkout.service import Change, Checkout, ReserveWish
+from wallet_service.checkout.service import Begun, Change, Checkout
+from wallet_service.fraud.wire import context_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
-from wallet_service.kernel.ids import CommitId, ReservationId, WalletId, canonical_uuid
+from wallet_service.kernel.ids import CommitId, ProgramId, ReservationId, WalletId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.commands import Commit, Outcome, Release, ReservationOutcome
 from wallet_service.ledger.model import Order, Reservation, ReservationState
@@ -39,8 +42,8 @@ Changed = (
     | checkout_pb2.ReleaseResponse
     | checkout_pb2.ExtendReservationResponse
 )
-Begun = tuple[str, WalletId, asyncio.Future[Outcome]]
-"""An operation of a batch under way: its name in the message, its wallet, what will become of it."""
+UnderWay = tuple[Begun | Commit | Release, asyncio.Future[Outcome]]
+"""An operation of a batch, and what will become of it."""
 
 
 class CheckoutRpc:
@@ -62,7 +65,12 @@ class CheckoutRpc:
     async def reserve(self, request: checkout_pb2.ReserveRequest, call: Call) -> checkout_pb2.ReserveResponse:
         """Hold value for one order."""
         response = checkout_pb2.ReserveResponse()
-        await self._change(self._checkout.reserve(_wish(request, call)), response, call)
+        (begun,) = await self._checkout.reserve([_wish(request, call)])
+        outcome = await self._checkout.submit(begun.command, call.deadline)
+        await self._checkout.conclude([(begun, outcome)], call.deadline)
+        if isinstance(outcome, Refusal):
+            raise RefusedError(outcome)
+        _fill(response, begun.command.wallet_id, outcome)
         return response
 
     async def commit(self, request: checkout_pb2.CommitRequest, call: Call) -> checkout_pb2.CommitResponse:
@@ -138,39 +146,64 @@ class CheckoutRpc:
 
     async def execute(self, request: checkout_pb2.ExecuteRequest, call: Call) -> checkout_pb2.ExecuteResponse:
         """Run independent operations; one that is malformed or refused leaves the others untouched."""
+        parsed = [_parsed(operation, call) for operation in request.operations]
+        wishes = [operation for operation in parsed if isinstance(operation, ReserveWish)]
+        reserves = iter(await self._checkout.reserve(wishes) if wishes else ())
         # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
-        begun = [self._begin(operation, call) for operation in request.operations]
+        begun = [self._begin(operation, reserves, call) for operation in parsed]
+        outcomes = [each if isinstance(each, Refusal) else await each[1] for each in begun]
+        await self._checkout.conclude(
+            [
+                (each[0], outcome)
+                for each, outcome in zip(begun, outcomes, strict=True)
+                if not isinstance(each, Refusal) and isinstance(each[0], Begun)
+            ],
+            call.deadline,
+        )
         response = checkout_pb2.ExecuteResponse()
-        add = response.outcomes.add
-        for operation in begun:
-            if isinstance(operation, Refusal):
-                _fill_refusal(add().refusal, operation)
-                continue
-            name, wallet_id, future = operation
-            outcome = await future
-            if isinstance(outcome, Refusal):
-                _fill_refusal(add().refusal, outcome)
+        for each, outcome in zip(begun, outcomes, strict=True):
+            if isinstance(each, Refusal) or isinstance(outcome, Refusal):
+                assert isinstance(outcome, Refusal)
+                _fill_refusal(response.outcomes.add().refusal, outcome)
             else:
-                _fill(getattr(add(), name), wallet_id, outcome)
+                _fill_outcome(response.outcomes.add(), each[0], outcome)
         return response
 
-    def _begin(self, operation: checkout_pb2.Operation, call: Call) -> Begun | Refusal:
-        """Check and submit one operation of a batch; it is refused in the words of a single call."""
-        name = operation.WhichOneof("operation")
-        refusal = first_violation(operation if name is None else getattr(operation, name))
-        if refusal is not None or name is None:
-            return refusal or Refusal(reason=Reason.FIELD_INVALID, field="operation")
-        try:
-            command: Change
-            if name == "reserve":
-                command = self._checkout.reserve(_wish(operation.reserve, call))
-            elif name == "commit":
-                command = _commit(operation.commit, call)
-            else:
-                command = _release(operation.release, call)
-        except RefusedError as refused:
-            return refused.refusal
-        return name, command.wallet_id, self._checkout.submit(command, call.deadline)
+    def _begin(
+        self, operation: ReserveWish | Commit | Release | Refusal, reserves: Iterator[Begun], call: Call
+    ) -> UnderWay | Refusal:
+        if isinstance(operation, Refusal):
+            return operation
+        if isinstance(operation, ReserveWish):
+            begun = next(reserves)
+            return begun, self._checkout.submit(begun.command, call.deadline)
+        return operation, self._checkout.submit(operation, call.deadline)
+
+
+def _parsed(operation: checkout_pb2.Operation, call: Call) -> ReserveWish | Commit | Release | Refusal:
+    """Read one operation of a batch; it is refused in the words of a single call."""
+    name = operation.WhichOneof("operation")
+    refusal = first_violation(operation if name is None else getattr(operation, name))
+    if refusal is not None or name is None:
+        return refusal or Refusal(reason=Reason.FIELD_INVALID, field="operation")
+    try:
+        if name == "reserve":
+            return _wish(operation.reserve, call)
+        return _commit(operation.commit, call) if name == "commit" else _release(operation.release, call)
+    except RefusedError as refused:
+        return refused.refusal
+
+
+def _fill_outcome(
+    message: checkout_pb2.OperationOutcome, operation: Begun | Commit | Release, outcome: Outcome
+) -> None:
+    match operation:
+        case Begun():
+            _fill(message.reserve, operation.command.wallet_id, outcome)
+        case Commit():
+            _fill(message.commit, operation.wallet_id, outcome)
+        case Release():
+            _fill(message.release, operation.wallet_id, outcome)
 
 
 def _fill_refusal(message: checkout_pb2.OperationRefusal, refusal: Refusal) -> None:
@@ -200,7 +233,9 @@ def _reservation_id(text: str) -> ReservationId:
 def _wish(request: checkout_pb2.ReserveRequest, call: Call) -> ReserveWish:
     return ReserveWish(
         wallet_id=wallet_id_from(request.wallet, call), reservation_id=_reservation_id(request.reservation_id),
-        amount=request.amount_minor, order=_order(request.order), fingerprint=request.device.fingerprint,
+        amount=request.amount_minor, order=_order(request.order),
+        context=context_of(request.device, payment_hash=request.payment_method_hash),
+        program_id=ProgramId(request.wallet.customer.program_id) if request.wallet.HasField("customer") else None,
         ttl_seconds=request.ttl_seconds if request.HasField("ttl_seconds") else None, quote_token=request.quote_token,
         expected_version=request.expected_version if request.HasField("expected_version") else None,
     )  # fmt: skip

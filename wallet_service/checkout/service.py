@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from asyncio import Future
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from msgspec import Struct
-
 from wallet_service.checkout import policy, quotes
+from wallet_service.checkout.judging import Dossier, Judging, ReserveWish, refusal_of
 from wallet_service.checkout.model import Quote, QuoteContent
+from wallet_service.fraud.model import Verdict
+from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import ReservationId, WalletId
-from wallet_service.kernel.signing import KeyRing, keyed_hash
+from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger import commands
-from wallet_service.ledger.model import Order
+from wallet_service.ledger.model import Order, Wallet
 from wallet_service.ledger.program import Program
 from wallet_service.ledger.service import Ledger
 
 Change = commands.Deferred | commands.Commit | commands.Release
 
 
-class ReserveWish(Struct, frozen=True, kw_only=True):
-    """A reservation as the caller asked for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A reservation on its way: the command for the ledger, and what is known about it."""
 
-    wallet_id: WalletId
-    reservation_id: ReservationId
-    amount: int
-    order: Order
-    fingerprint: str
-    ttl_seconds: int | None
-    quote_token: str
-    expected_version: int | None
+    command: commands.Deferred
+    dossier: Dossier
 
 
 class Checkout:
     """One per process. Deadlines are moments of `time.monotonic()`."""
 
-    def __init__(self, ledger: Ledger, quote_keys: KeyRing, device_key: bytes) -> None:
+    def __init__(self, ledger: Ledger, quote_keys: KeyRing, fraud: Fraud) -> None:
         self._ledger = ledger
         self._quote_keys = quote_keys
-        self._device_key = device_key
+        self._judging = Judging(ledger, fraud)
 
     async def quote(
         self, wallet_id: WalletId, order: Order, wish: int | None, min_version: int
@@ -49,6 +47,7 @@ class Checkout:
         view = await self._ledger.view(wallet_id, min_version)
         if isinstance(view, Refusal):
             return view
+        self._judging.knows(wallet_id, view.program.program_id)
         if order.currency != view.program.currency:
             return policy.currency_mismatch(view.program)
         offer = policy.offer(view.wallet, order, wish, view.program)
@@ -70,30 +69,46 @@ class Checkout:
             expires_at=expires_at,
         )  # fmt: skip
 
-    def reserve(self, wish: ReserveWish) -> commands.Deferred:
-        """Return the command that holds value for an order: under its quote, or held to the same policy.
+    async def reserve(self, wishes: Sequence[ReserveWish]) -> list[Begun]:
+        """Return the commands that hold value for orders: under their quotes, or held to the same policy.
 
-        What speaks against it goes to the ledger with the command: a repeated id must find its first outcome even if
+        What speaks against one goes to the ledger with the command: a repeated id must find its first outcome even if
         its quote has expired since, and a refusal is remembered there.
         """
-        return commands.Deferred(
-            wallet_id=wish.wallet_id,
-            reservation_id=wish.reservation_id,
-            build=partial(self._reserve_command, wish),
-        )
+        return [
+            Begun(
+                dossier=dossier,
+                command=commands.Deferred(
+                    wallet_id=dossier.wish.wallet_id, reservation_id=dossier.wish.reservation_id,
+                    build=partial(self._reserve_command, dossier),
+                ),
+            )
+            for dossier in await self._judging.open(wishes)
+        ]  # fmt: skip
+
+    async def conclude(self, outcomes: Sequence[tuple[Begun, commands.Outcome]], deadline: float) -> None:
+        """Note what became of reservations; call it before they are answered."""
+        await self._judging.conclude([(begun.dossier, outcome) for begun, outcome in outcomes], deadline)
 
     def submit(self, command: Change, deadline: float) -> Future[commands.Outcome]:
         """Send a command to the ledger; await the future for what became of it."""
         return self._ledger.submit(command, deadline)
 
-    def _reserve_command(self, wish: ReserveWish, program: Program) -> commands.Reserve:
+    def _reserve_command(
+        self, dossier: Dossier, program: Program, wallet: Wallet, now: Instant
+    ) -> commands.Reserve:
+        wish, device = dossier.wish, dossier.traces.device
         ttl_seconds = wish.ttl_seconds or program.redemption.reservation_ttl_seconds
         quote_expires_at, refusal = self._judge(wish, program, ttl_seconds)
+        judgement = self._judging.judge(dossier, program, wallet, now)
+        review = judgement is not None and judgement.verdict is Verdict.REVIEW
         return commands.Reserve(
             wallet_id=wish.wallet_id, reservation_id=wish.reservation_id, amount=wish.amount,
             value_minor=policy.value_for(wish.amount, wish.order, program), order=wish.order,
-            device=keyed_hash(self._device_key, wish.fingerprint), ttl_seconds=ttl_seconds, asked_ttl_seconds=wish.ttl_seconds,
-            expected_version=wish.expected_version, quote_expires_at=quote_expires_at, refusal=refusal,
+            device="" if device is None else device.key, device_others=() if device is None else device.others,
+            ttl_seconds=ttl_seconds, asked_ttl_seconds=wish.ttl_seconds, expected_version=wish.expected_version,
+            quote_expires_at=quote_expires_at, refusal=refusal or refusal_of(judgement), review=review,
+            review_ttl_seconds=self._judging.review_ttl_seconds(dossier) if review else 0,
         )  # fmt: skip
 
     def _judge(self, wish: ReserveWish, program: Program, ttl_seconds: int) -> tuple[Instant, Refusal | None]:
@@ -118,7 +133,7 @@ class Checkout:
     ) -> commands.Deferred:
         """Return the command that holds longer, up to the program's longest time from the beginning."""
 
-        def build(program: Program) -> commands.Extend:
+        def build(program: Program, _wallet: Wallet, _now: Instant) -> commands.Extend:
             return commands.Extend(
                 wallet_id=wallet_id, reservation_id=reservation_id, extension_id=extension_id, ttl_seconds=ttl_seconds,
                 lifetime_seconds_max=program.redemption.reservation_ttl_seconds_max,

@@ -10,6 +10,7 @@ from typing import Final, NewType
 
 from msgspec import Struct
 
+from wallet_service.fraud.model import Traces
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.rules.model import NOTHING, Priced
@@ -145,6 +146,8 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a referral, review or custom event is about."""
     attributes: dict[str, str] = {}
     """What the source knows of the customer; rules may ask for it."""
+    traces: Traces = Traces()
+    """Where it came from, as keyed hashes: counted by fraud limits, and no part of what makes two contents the same."""
 
     @property
     def order_ref(self) -> str:

@@ -21,10 +21,12 @@ from msgspec.structs import replace
 from wallet_service.earning import store
 from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
 from wallet_service.earning.budgets import Budgets
-from wallet_service.earning.model import TRIES_MAX, Event, EventKind, EventState
+from wallet_service.earning.judging import attempts_of, note_judgements
+from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
-from wallet_service.fraud.model import Limits
+from wallet_service.fraud.model import PaceLimits, Signals
+from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
@@ -66,6 +68,7 @@ class Round:
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
     segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
+    signals: dict[EventId, Signals] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
 
     @property
@@ -78,13 +81,15 @@ class Pipeline:
     """Moves events on. One per worker: its rounds follow one another."""
 
     def __init__(
-        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
-    ) -> None:
+        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: PaceLimits,
+        fraud: Fraud,
+    ) -> None:  # fmt: skip
         self._db = db
         self._ledger = ledger
         self._rules = rules
         self._policies = policies
         self._limits = limits
+        self._fraud = fraud
         self.budgets = Budgets(db)
 
     async def run(self, limit: int) -> int:
@@ -93,6 +98,7 @@ class Pipeline:
         if work.claims:
             await self.gather(work)
             await self.decide_and_record(work)
+            await note_judgements(self._fraud, work.desks, work.due)
             await self.act(work)
             await self.mark(work)
         return len(work.claims)
@@ -119,6 +125,12 @@ class Pipeline:
             found = await self._rules.segments_of(program_id, list(named), timeout_seconds=_SECONDS)
             work.segments |= {named[ref]: segments for ref, segments in found.items()}
         work.used = await self._used(work)
+        ruled = attempts_of(work.due, self._fraud.policies)
+        gathered = await self._fraud.gather(ruled)
+        work.signals = {
+            EventId(attempt.subject_id): signals
+            for (attempt, _), signals in zip(ruled, gathered, strict=True)
+        }
 
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
@@ -140,6 +152,7 @@ class Pipeline:
         for claim in work.claims:
             pace = work.pace.get(claim.wallet_id)
             program_id = claim.program_id
+            in_force = self._fraud.policies.of(program_id)
             desks[claim.wallet_id] = Desk(
                 now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
                 rules=partial(self._rules.at, program_id),
@@ -147,6 +160,7 @@ class Pipeline:
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0,
+                fraud=None if in_force is None else in_force.policy, signals=work.signals,
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]

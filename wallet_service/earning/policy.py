@@ -25,8 +25,9 @@ from wallet_service.earning.model import (
     Stage,
     value_of,
 )
-from wallet_service.fraud.model import Judgement, Limits, Signals, Verdict
-from wallet_service.fraud.policy import judge
+from wallet_service.fraud.model import Judgement, Of, Pace, PaceLimits, Signals, Verdict
+from wallet_service.fraud.model import Policy as FraudPolicy
+from wallet_service.fraud.policy import judge, judge_pace
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.rules.compiler import Compiled
@@ -69,7 +70,7 @@ class Desk:
 
     now: Instant
     policy: Policy
-    limits: Limits
+    limits: PaceLimits
     rules: RulesetAt
     segments: frozenset[str] = frozenset()
     tier: str = ""
@@ -84,6 +85,10 @@ class Desk:
     bought: bool = False
     window_events: int = 0
     window_value_minor: int = 0
+    fraud: FraudPolicy | None = None
+    """Of a program that has none, `limits` are all there is."""
+    signals: dict[EventId, Signals] = field(default_factory=dict)
+    judged: dict[EventId, Judgement] = field(default_factory=dict)
     changed: set[EventId] = field(default_factory=set)
     uses: list[CapUse] = field(default_factory=list)
     budget_uses: list[CapUse] = field(default_factory=list)
@@ -179,15 +184,9 @@ def _decide_earning(desk: Desk, event: Event) -> None:
     if purchase is not None and desk.orders.get(purchase.order_ref, event.event_id) != event.event_id:
         # The order came from another source too: it earns once, whoever tells of it.
         return _end(desk, event, EventState.REJECTED, ("ORDER_KNOWN",))
-    signals = Signals(
-        value_minor=value_of(event.content), window_events=desk.window_events,
-        window_value_minor=desk.window_value_minor,
-    )  # fmt: skip
     # What a reviewer has let pass is not judged again.
-    judgement = judge(signals, desk.limits)
-    if APPROVED in event.result.reasons:
-        judgement = Judgement(verdict=Verdict.PASS)
-    if judgement.verdict is Verdict.REJECT:
+    judgement = Judgement() if APPROVED in event.result.reasons else _judged(desk, event)
+    if judgement.verdict is Verdict.REFUSE:
         return _end(desk, event, EventState.REJECTED, judgement.reasons)
     if judgement.verdict is Verdict.REVIEW:
         return _end(desk, event, EventState.IN_REVIEW, judgement.reasons)
@@ -199,6 +198,24 @@ def _decide_earning(desk: Desk, event: Event) -> None:
             replace(event, state=EventState.MATURED, due_at=NEVER, result=replace(event.result, priced=found))
         )
     return desk.put(_credited(desk, event, found))
+
+
+def _judged(desk: Desk, event: Event) -> Judgement:
+    """Judge an event by its program's policy; without one, by how fast its wallet's events come."""
+    if desk.fraud is None:
+        pace = Pace(
+            value_minor=value_of(event.content), window_events=desk.window_events,
+            window_value_minor=desk.window_value_minor,
+        )  # fmt: skip
+        judgement = judge_pace(pace, desk.limits)
+    else:
+        blind = Signals(
+            of=Of.EVENT, amount=value_of(event.content), kind=event.kind.name.lower(), wallet_id=event.wallet_id,
+            traces=event.content.traces,
+        )  # fmt: skip
+        judgement = judge(desk.signals.get(event.event_id, blind), desk.fraud)
+    desk.judged[event.event_id] = judgement
+    return judgement
 
 
 def _credited(desk: Desk, event: Event, found: Priced) -> Event:

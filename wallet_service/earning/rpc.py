@@ -40,7 +40,7 @@ class EarningRpc:
         self, request: earning_pb2.RecordEventRequest, call: Call
     ) -> earning_pb2.RecordEventResponse:
         """Take one event in; once answered it is durable."""
-        named = (arrival_of(request.event, call), _program_of(request.event))
+        named = (arrival_of(request.event, call, self._earning.traces), _program_of(request.event))
         (outcome,) = await self._earning.record([named], call.deadline)
         return _recorded(answered(outcome))
 
@@ -48,7 +48,7 @@ class EarningRpc:
         self, request: earning_pb2.RecordEventsRequest, call: Call
     ) -> earning_pb2.RecordEventsResponse:
         """Take many events in; one that is malformed or refused leaves the others untouched."""
-        parsed = [_parsed(event, number, call) for number, event in enumerate(request.events)]
+        parsed = [self._parsed(event, number, call) for number, event in enumerate(request.events)]
         sound = [item for item in parsed if not isinstance(item, Refusal)]
         outcomes = iter(await self._earning.record(sound, call.deadline) if sound else [])
         response = earning_pb2.RecordEventsResponse()
@@ -59,6 +59,16 @@ class EarningRpc:
             else:
                 response.outcomes.add().recorded.CopyFrom(_recorded(outcome))
         return response
+
+    def _parsed(self, event: earning_pb2.EarnEvent, number: int, call: Call) -> Named | Refusal:
+        field = f"events[{number}]"
+        refusal = first_violation(event, field)
+        if refusal is not None:
+            return refusal
+        try:
+            return arrival_of(event, call, self._earning.traces, field), _program_of(event)
+        except RefusedError as refused:
+            return refused.refusal
 
     async def get_event(
         self, request: earning_pb2.GetEventRequest, call: Call
@@ -106,7 +116,7 @@ class EarningRpc:
         self, request: earning_pb2.SimulateEarnRequest, call: Call
     ) -> earning_pb2.SimulateEarnResponse:
         """Answer what an event would earn now; writes nothing."""
-        arrival = arrival_of(request.event, call)
+        arrival = arrival_of(request.event, call, self._earning.traces)
         found = answered(await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline))
         return earning_pb2.SimulateEarnResponse(
             amount_minor=found.amount, awards=[award_message(award) for award in found.awards]
@@ -136,16 +146,6 @@ class EarningRpc:
 def _program_of(event: earning_pb2.EarnEvent) -> ProgramId | None:
     named = event.wallet.WhichOneof("by") == "customer"
     return ProgramId(event.wallet.customer.program_id) if named else None
-
-
-def _parsed(event: earning_pb2.EarnEvent, number: int, call: Call) -> Named | Refusal:
-    refusal = first_violation(event, f"events[{number}]")
-    if refusal is not None:
-        return refusal
-    try:
-        return arrival_of(event, call, f"events[{number}]"), _program_of(event)
-    except RefusedError as refused:
-        return refused.refusal
 
 
 def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:

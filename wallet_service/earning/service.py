@@ -13,7 +13,9 @@ from wallet_service.earning.model import Arrival, Content, Event, EventId, Event
 from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Desk, caps_of, priced
-from wallet_service.fraud.model import Limits
+from wallet_service.fraud.devices import Context
+from wallet_service.fraud.model import PaceLimits, Traces
+from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
@@ -42,13 +44,19 @@ class Earning:
     """One per process. Deadlines are moments of `time.monotonic()`."""
 
     def __init__(
-        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: Limits
-    ) -> None:
+        self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: PaceLimits,
+        fraud: Fraud,
+    ) -> None:  # fmt: skip
         self._db = db
         self._ledger = ledger
         self._rules = rules
         self.policies = policies
         self._limits = limits
+        self._fraud = fraud
+
+    def traces(self, context: Context) -> Traces:
+        """Return what may be kept of where an event comes from."""
+        return self._fraud.traces(context)
 
     async def record(
         self, arrivals: Sequence[tuple[Arrival, ProgramId | None]], deadline: float

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from wallet_service.earning.model import (
     Arrival,
@@ -21,11 +22,13 @@ from wallet_service.earning.model import (
     Result,
     value_of,
 )
+from wallet_service.fraud.model import Traces
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
 
+_NO_TRACES: Final = Traces()
 _SQL: Final = load_statements("wallet_service.earning")
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _content: Final = msgspec.json.Decoder(Content).decode
@@ -74,8 +77,8 @@ def _event(row: Row) -> Event:
 
 
 def digest_of(content: Content) -> str:
-    """Return what makes two contents the same."""
-    return sha256(_encode(content)).hexdigest()
+    """Return what makes two contents the same: what happened, whatever device told it under whichever key."""
+    return sha256(_encode(replace(content, traces=_NO_TRACES))).hexdigest()
 
 
 def _arrival(ordinal: int, arrival: Arrival, policy: Policy) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wallet.v1 import earning_pb2
 
 from wallet_service.earning.model import (
@@ -18,6 +20,9 @@ from wallet_service.earning.model import (
     Stage,
 )
 from wallet_service.earning.policy import event_id_of
+from wallet_service.fraud.devices import Context
+from wallet_service.fraud.model import Traces
+from wallet_service.fraud.wire import context_of
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import canonical_uuid
@@ -27,16 +32,18 @@ from wallet_service.rules.wording import explain
 from wallet_service.transport.call import Call
 
 
-def arrival_of(message: earning_pb2.EarnEvent, call: Call, field: str = "event") -> Arrival:
+def arrival_of(
+    message: earning_pb2.EarnEvent, call: Call, traces_of: Callable[[Context], Traces], field: str = "event"
+) -> Arrival:
     """Return a message as an event on its way in; refuses what cannot have happened."""
     source, source_event_id = plain(message.source, field), plain(message.source_event_id, field)
     return Arrival(
         wallet_id=wallet_id_from(message.wallet, call), event_id=event_id_of(source, source_event_id), source=source,
-        source_event_id=source_event_id, content=_content(message, field),
+        source_event_id=source_event_id, content=_content(message, traces_of, field),
     )  # fmt: skip
 
 
-def _content(message: earning_pb2.EarnEvent, field: str) -> Content:
+def _content(message: earning_pb2.EarnEvent, traces_of: Callable[[Context], Traces], field: str) -> Content:
     occurred_at = instant(message.occurred_at, f"{field}.occurred_at")
     for name, value in message.attributes.items():
         plain(name + value, f"{field}.attributes")
@@ -49,8 +56,12 @@ def _content(message: earning_pb2.EarnEvent, field: str) -> Content:
             EventKind(message.action.kind),
             plain(message.action.subject, f"{field}.action.subject"),
         )
+    context = context_of(
+        message.device, payment_hash=message.purchase.payment_method_hash,
+        referrer=subject if kind is EventKind.REFERRAL else "",
+    )  # fmt: skip
     return Content(
-        kind=kind, occurred_at=occurred_at, subject=subject, attributes=dict(message.attributes),
+        kind=kind, occurred_at=occurred_at, subject=subject, attributes=dict(message.attributes), traces=traces_of(context),
         purchase=_purchase(message.purchase, f"{field}.purchase") if what == "purchase" else None,
         returned=_return(message.returned, f"{field}.returned") if what == "returned" else None,
     )  # fmt: skip

@@ -1,24 +1,186 @@
-"""The judge. Pure: whoever calls it gathers the signals."""
+"""The judges. Pure: whoever calls them gathers the signals.
+
+Precedence: a trusted wallet is allowed. Otherwise every limit and rule speaks, and the severest verdict is acted on,
+with every reason for any verdict listed in the order of the policy. Limits by a trusted device or address are silent.
+What is in shadow is listed apart and changes nothing. A reservation that is refused for its second device alone is
+refused as a conflict of devices, any other as fraud.
+"""
 
 from __future__ import annotations
 
-from wallet_service.fraud.model import Judgement, Limits, Signals, Verdict
+from typing import Final, NamedTuple, assert_never
+
+from wallet_service.fraud.model import (
+    By,
+    Judgement,
+    Limit,
+    Measure,
+    Of,
+    Pace,
+    PaceLimits,
+    Policy,
+    Signals,
+    Trusted,
+    Verdict,
+)
+
+TRUSTED_WALLET: Final = "TRUSTED_WALLET"
+SECOND_DEVICE: Final = "SECOND_DEVICE"
+NO_DEVICE: Final = "NO_DEVICE"
+HIGH_VALUE: Final = "HIGH_VALUE"
+OWN_NAMES: Final = frozenset({TRUSTED_WALLET, SECOND_DEVICE, NO_DEVICE, HIGH_VALUE})
+"""Reasons that no limit may be named like."""
+_AGES: Final = frozenset({Measure.AGE, Measure.LINK_AGE, Measure.CREDENTIALS_AGE})
+_TOLD: Final = frozenset({Measure.CREDENTIALS_AGE, Measure.ATTESTATION})
+"""What only the caller can tell: untold is not unknown, it is absent."""
 
 
-def judge(signals: Signals, limits: Limits) -> Judgement:
-    """Return the severest verdict that any signal asks for, with every reason for it."""
-    if _above(signals.window_events, limits.reject_events):
-        return Judgement(verdict=Verdict.REJECT, reasons=("TOO_MANY_EVENTS",))
+class _Voice(NamedTuple):
+    """What one limit or rule says."""
+
+    name: str
+    verdict: Verdict
+    shadow: bool
+
+
+def judge(signals: Signals, policy: Policy) -> Judgement:
+    """Return the severest verdict that anything asks for, with every reason for it."""
+    if signals.wallet_id in policy.trusted.wallets:
+        return Judgement(reasons=(TRUSTED_WALLET,))
+    voices: list[_Voice] = []
+    unknown: list[str] = []
+    for limit in policy.limits:
+        if not _applies(limit, signals, policy.trusted):
+            continue
+        found = _found(limit, signals)
+        if found is None:
+            unknown.append(limit.name)
+            verdict = limit.unknown if signals.amount >= limit.unknown_from_minor else Verdict.ALLOW
+        else:
+            verdict = limit.verdict if _passes_bound(limit, found) else Verdict.ALLOW
+        if verdict is not Verdict.ALLOW:
+            voices.append(_Voice(limit.name, verdict, limit.shadow))
+    if signals.of is Of.REDEMPTION:
+        voices += _rules_of_checkout(signals, policy)
+    return _summed(voices, tuple(unknown), all_shadow=policy.shadow)
+
+
+def _applies(limit: Limit, signals: Signals, trusted: Trusted) -> bool:
+    """Whether a limit speaks of this at all."""
+    if limit.of is not signals.of or (limit.kind and limit.kind != signals.kind):
+        return False
+    if signals.amount < limit.from_minor:
+        return False
+    if limit.from_share_bp and signals.share_bp is not None and signals.share_bp < limit.from_share_bp:
+        return False
+    if limit.measure in _TOLD:
+        return _found(limit, signals) is not None
+    by = By.DEVICE if limit.measure is Measure.LINK_AGE else limit.by
+    traces = signals.traces
+    match by:
+        case By.WALLET:
+            return True
+        case By.DEVICE:
+            return traces.device is not None and not traces.device.is_one_of(trusted.devices)
+        case By.ADDRESS:
+            return traces.address is not None and not traces.address.is_one_of(trusted.addresses)
+        case By.PAYMENT:
+            return traces.payment is not None
+        case By.REFERRER:
+            return traces.referrer is not None
+        case _:
+            assert_never(by)
+
+
+def _found(limit: Limit, signals: Signals) -> int | None:
+    """Return what a limit measures; None: nobody can tell."""
+    match limit.measure:
+        case Measure.COUNT | Measure.AMOUNT | Measure.FAILURES | Measure.WALLETS | Measure.DEVICES:
+            return signals.readings.get(limit.reading)
+        case Measure.AGE:
+            if limit.by is By.WALLET:
+                return signals.wallet_age_seconds
+            return signals.readings.get(limit.reading)
+        case Measure.LINK_AGE:
+            return signals.link_age_seconds
+        case Measure.CREDENTIALS_AGE:
+            return signals.credentials_age_seconds
+        case Measure.VALUE:
+            return signals.amount
+        case Measure.ATTESTATION:
+            attested = signals.traces.attested
+            return None if attested is None else int(not attested)
+        case Measure.ANOMALY:
+            return signals.anomaly
+        case Measure.RING:
+            return signals.ring
+        case _:
+            assert_never(limit.measure)
+
+
+def _passes_bound(limit: Limit, found: int) -> bool:
+    if limit.measure in _AGES:
+        return limit.below is not None and found < limit.below
+    return limit.above is not None and found > limit.above
+
+
+def _rules_of_checkout(signals: Signals, policy: Policy) -> list[_Voice]:
+    said: list[_Voice] = []
+    rules, device = policy.devices, signals.traces.device
+    if device is None and rules.missing is not Verdict.ALLOW:
+        said.append(_Voice(NO_DEVICE, rules.missing, rules.shadow))
+    if signals.second_device and rules.second_device is not Verdict.ALLOW:
+        trusted = device is not None and device.is_one_of(policy.trusted.devices)
+        known = signals.link_age_seconds
+        if not trusted and (known is None or known < rules.own_after_seconds):
+            said.append(_Voice(SECOND_DEVICE, rules.second_device, rules.shadow))
+    above = policy.review.above_minor
+    if above is not None and signals.amount > above:
+        said.append(_Voice(HIGH_VALUE, Verdict.REVIEW, policy.review.shadow))
+    return said
+
+
+def _summed(voices: list[_Voice], unknown: tuple[str, ...], *, all_shadow: bool) -> Judgement:
+    if not voices:
+        return Judgement(unknown=unknown)
+    acted = [] if all_shadow else [voice for voice in voices if not voice.shadow]
+    verdict = _severest(acted)
+    refused_for = {voice.name for voice in acted if voice.verdict is Verdict.REFUSE}
+    return Judgement(
+        verdict=verdict, reasons=_names(acted), shadow_verdict=_severest(voices),
+        shadow_reasons=_names([voice for voice in voices if all_shadow or voice.shadow]), unknown=unknown,
+        conflict=refused_for == {SECOND_DEVICE},
+    )  # fmt: skip
+
+
+def _severest(voices: list[_Voice]) -> Verdict:
+    return max(
+        (voice.verdict for voice in voices), key=lambda verdict: verdict.severity, default=Verdict.ALLOW
+    )
+
+
+def _names(voices: list[_Voice]) -> tuple[str, ...]:
+    return tuple(voice.name for voice in voices)
+
+
+def judge_pace(pace: Pace, limits: PaceLimits) -> Judgement:
+    """Judge an event of a program that has no policy."""
+    if _above(pace.window_events, limits.reject_events):
+        return _said(Verdict.REFUSE, ("TOO_MANY_EVENTS",))
     reasons = tuple(
         name
         for name, found, limit in (
-            ("MANY_EVENTS", signals.window_events, limits.review_events),
-            ("HIGH_VALUE", signals.value_minor, limits.review_value_minor),
-            ("HIGH_VALUE_IN_WINDOW", signals.window_value_minor, limits.review_window_value_minor),
+            ("MANY_EVENTS", pace.window_events, limits.review_events),
+            ("HIGH_VALUE", pace.value_minor, limits.review_value_minor),
+            ("HIGH_VALUE_IN_WINDOW", pace.window_value_minor, limits.review_window_value_minor),
         )
         if _above(found, limit)
     )
-    return Judgement(verdict=Verdict.REVIEW if reasons else Verdict.PASS, reasons=reasons)
+    return _said(Verdict.REVIEW, reasons) if reasons else Judgement()
+
+
+def _said(verdict: Verdict, reasons: tuple[str, ...]) -> Judgement:
+    return Judgement(verdict=verdict, reasons=reasons, shadow_verdict=verdict)
 
 
 def _above(found: int, limit: int) -> bool:

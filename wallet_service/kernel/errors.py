@@ -73,6 +73,7 @@ class Reason(Enum):
     EVENT_NOT_FOUND = 25, Status.NOT_FOUND, "This wallet has no such event."
     RULESET_NOT_FOUND = 26, Status.NOT_FOUND, "The program has no such draft or version of its rules."
     CASE_NOT_FOUND = 27, Status.NOT_FOUND, "There is no such case, or nothing to decide about it."
+    FRAUD_POLICY_NOT_FOUND = 28, Status.NOT_FOUND, "The program has no such version of its fraud policy."
 
     ID_REUSED = 30, Status.ALREADY_EXISTS, "This id was used before with other content; nothing changed."
 
@@ -108,6 +109,12 @@ class Reason(Enum):
         62,
         Status.ABORTED,
         "The wallet or program has changed since the version that was expected.",
+    )
+    FRAUD_REFUSED = 63, Status.FAILED_PRECONDITION, "The program's fraud policy does not let this pass."
+    DEVICE_CONFLICT = (
+        64,
+        Status.FAILED_PRECONDITION,
+        "Another device has a reservation open in this wallet.",
     )
     UNDER_REVIEW = 65, Status.FAILED_PRECONDITION, "The reservation waits for a reviewer's decision."
     RESERVATION_REJECTED = 66, Status.FAILED_PRECONDITION, "A reviewer rejected the reservation."
@@ -148,6 +155,11 @@ class Reason(Enum):
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."
     CLOCK_BACKWARDS = 102, Status.FAILED_PRECONDITION, "A program's clock never runs backwards."
     RULESET_INVALID = 103, Status.FAILED_PRECONDITION, "The rules cannot be published as they are."
+    FRAUD_POLICY_INVALID = (
+        104,
+        Status.FAILED_PRECONDITION,
+        "The fraud policy cannot be put in force as it is.",
+    )
 
     WATCH_TOO_SLOW = (
         110,

@@ -327,10 +327,10 @@ class Batcher:
         self, loaded: store.Loaded, wallet: Wallet, asked: Command | Deferred
     ) -> tuple[Decision, Terms]:
         command = asked
+        now = loaded.clocks.get(wallet.wallet_id, loaded.now)
         if isinstance(command, Deferred):
             assert self._program_of is not None
-            command = command.build(self._program_of(wallet))
-        now = loaded.clocks.get(wallet.wallet_id, loaded.now)
+            command = command.build(self._program_of(wallet), wallet, now)
         terms = self._terms_of(wallet)
         return decide(wallet, command, now, terms, known_of(loaded, command)), terms
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import CommitId, CreditId, OperationId, ReservationId, WalletId
-from wallet_service.ledger.model import Balance, Credit, Order, Reservation
+from wallet_service.ledger.model import Balance, Credit, Order, Reservation, Wallet
 from wallet_service.ledger.program import Program
 
 
@@ -25,6 +25,9 @@ class Reserve(Struct, frozen=True, kw_only=True, gc=False):
     value_minor: int
     order: Order
     device: str
+    """A keyed hash; empty: the caller named none."""
+    device_others: tuple[str, ...] = ()
+    """The same device under the other keys of the ring: a repetition may come after a rotation."""
     ttl_seconds: int
     asked_ttl_seconds: int | None = None
     expected_version: int | None = None
@@ -169,14 +172,15 @@ class Review(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Deferred(Struct, frozen=True, kw_only=True):
-    """A command that can be written down only when the wallet's program is known, which the batch's load tells.
+    """A command that can be written down only when its wallet is known, which the batch's load tells.
 
-    `build` is pure. So a checkout that names a wallet by its id costs no look-up of its own.
+    `build` is pure: it may be called again, on fresher state. It sees the wallet as it is recorded; what is overdue in
+    it at this moment is not settled yet. So a checkout that names a wallet by its id costs no look-up of its own.
     """
 
     wallet_id: WalletId
     reservation_id: ReservationId
-    build: Callable[[Program], Reserve | Extend]
+    build: Callable[[Program, Wallet, Instant], Reserve | Extend]
 
 
 OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Review

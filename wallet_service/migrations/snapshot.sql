@@ -521,6 +521,39 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_links bigint;
+  v_devices bigint;
+begin
+  delete from fraud.wallet_device as l
+  using (
+    select x.wallet_id, x.kind, x.key from fraud.wallet_device as x
+    where x.program_id = p_program_id and x.last_seen < ledger.moment(p_before)
+    order by x.last_seen
+    limit p_limit
+  ) as old
+  where
+    l.wallet_id = old.wallet_id and l.kind = old.kind and l.key = old.key and l.last_seen < ledger.moment(p_before);
+  get diagnostics v_links = row_count;
+  delete from fraud.device as d
+  using (
+    select x.kind, x.key from fraud.device as x
+    where x.program_id = p_program_id and x.last_seen < ledger.moment(p_before)
+    order by x.last_seen
+    limit p_limit
+  ) as old
+  where
+    d.program_id = p_program_id and d.kind = old.kind and d.key = old.key and d.last_seen < ledger.moment(p_before);
+  get diagnostics v_devices = row_count;
+  return v_links + v_devices;
+end
+$$;
+
 CREATE FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -554,6 +587,62 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.note_sightings(p_sightings json) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_rows bigint;
+  v_seen record;
+begin
+  -- Only while one key takes the place of another; then one by one, for each may be there under several.
+  for v_seen in
+    select n.program_id, n.wallet_id, n.kind, n.key, f.former
+    from json_to_recordset(p_sightings) as n (program_id text, wallet_id uuid, kind text, key text, others text[])
+    cross join lateral unnest(n.others) as f (former)
+    order by n.program_id, n.kind, n.key, f.former, n.wallet_id
+  loop
+    with old as (
+      delete from fraud.device as d
+      where d.program_id = v_seen.program_id and d.kind = v_seen.kind and d.key = v_seen.former
+      returning d.first_seen, d.last_seen
+    )
+    insert into fraud.device as d (program_id, kind, key, first_seen, last_seen)
+    select v_seen.program_id, v_seen.kind, v_seen.key, o.first_seen, o.last_seen from old as o
+    on conflict (program_id, kind, key) do update
+    set first_seen = least(d.first_seen, excluded.first_seen), last_seen = greatest(d.last_seen, excluded.last_seen);
+    with old as (
+      delete from fraud.wallet_device as l
+      where l.wallet_id = v_seen.wallet_id and l.kind = v_seen.kind and l.key = v_seen.former
+      returning l.first_seen, l.last_seen
+    )
+    insert into fraud.wallet_device as l (wallet_id, kind, key, program_id, first_seen, last_seen)
+    select v_seen.wallet_id, v_seen.kind, v_seen.key, v_seen.program_id, o.first_seen, o.last_seen from old as o
+    on conflict (wallet_id, kind, key) do update
+    set first_seen = least(l.first_seen, excluded.first_seen), last_seen = greatest(l.last_seen, excluded.last_seen);
+  end loop;
+
+  insert into fraud.device as d (program_id, kind, key, first_seen, last_seen)
+  select n.program_id, n.kind, n.key, min(ledger.moment(n.at)), max(ledger.moment(n.at))
+  from json_to_recordset(p_sightings) as n (program_id text, kind text, key text, at bigint)
+  group by n.program_id, n.kind, n.key
+  order by n.program_id, n.kind, n.key
+  on conflict (program_id, kind, key) do update
+  set first_seen = least(d.first_seen, excluded.first_seen), last_seen = greatest(d.last_seen, excluded.last_seen);
+
+  insert into fraud.wallet_device as l (wallet_id, kind, key, program_id, first_seen, last_seen)
+  select n.wallet_id, n.kind, n.key, n.program_id, min(ledger.moment(n.at)), max(ledger.moment(n.at))
+  from json_to_recordset(p_sightings) as n (program_id text, wallet_id uuid, kind text, key text, at bigint)
+  group by n.wallet_id, n.kind, n.key, n.program_id
+  order by n.wallet_id, n.kind, n.key
+  on conflict (wallet_id, kind, key) do update
+  set first_seen = least(l.first_seen, excluded.first_seen), last_seen = greatest(l.last_seen, excluded.last_seen);
+  get diagnostics v_rows = row_count;
+  return v_rows;
+end
+$$;
+
 CREATE FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -573,6 +662,32 @@ begin
   where m.version = p_version
   returning revision into v_revision;
   return v_revision;
+end
+$$;
+
+CREATE FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_newest fraud.policy;
+  v_before bigint;
+begin
+  if not exists (select from ledger.program as p where p.program_id = p_program_id) then
+    return null;
+  end if;
+  select * into v_newest from fraud.policy as x where x.program_id = p_program_id order by x.version desc limit 1;
+  v_before := coalesce(v_newest.version, 0);
+  if p_before <> v_before then
+    return null;
+  end if;
+  if v_newest.document = p_document then
+    return v_before;
+  end if;
+  insert into fraud.policy (program_id, version, document, origin, actor, reason, at)
+  values (p_program_id, v_before + 1, p_document, p_origin, p_actor, p_reason, clock_timestamp())
+  on conflict (program_id, version) do nothing;
+  return case when found then v_before + 1 end;
 end
 $$;
 
@@ -1396,6 +1511,17 @@ CREATE TABLE earning.queue (
 )
 WITH (fillfactor='60');
 
+CREATE TABLE fraud.device (
+    program_id text NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    CONSTRAINT device_check CHECK ((first_seen <= last_seen)),
+    CONSTRAINT device_kind_check CHECK ((kind = ANY (ARRAY['device'::text, 'address'::text, 'payment'::text, 'referrer'::text])))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE fraud.judgement (
     wallet_id uuid NOT NULL,
     subject_kind text NOT NULL,
@@ -1459,6 +1585,17 @@ CREATE TABLE fraud.model_publication (
     CONSTRAINT model_publication_revision_check CHECK ((revision > 0))
 );
 
+CREATE TABLE fraud.policy (
+    program_id text NOT NULL,
+    version bigint NOT NULL,
+    document text NOT NULL,
+    origin text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT policy_version_check CHECK ((version > 0))
+);
+
 CREATE TABLE fraud.ring (
     ring_id uuid NOT NULL,
     wallets integer NOT NULL,
@@ -1485,6 +1622,18 @@ CREATE TABLE fraud.ring_turn (
     turn smallint NOT NULL,
     CONSTRAINT ring_turn_turn_check CHECK ((turn = 1))
 );
+
+CREATE TABLE fraud.wallet_device (
+    wallet_id uuid NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    program_id text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    CONSTRAINT wallet_device_check CHECK ((first_seen <= last_seen)),
+    CONSTRAINT wallet_device_kind_check CHECK ((kind = ANY (ARRAY['device'::text, 'address'::text, 'payment'::text, 'referrer'::text])))
+)
+WITH (fillfactor='80');
 
 CREATE TABLE ledger.credit (
     wallet_id uuid NOT NULL,
@@ -1786,6 +1935,9 @@ ALTER TABLE ONLY earning.policy
 ALTER TABLE ONLY earning.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (wallet_id);
 
+ALTER TABLE ONLY fraud.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (program_id, kind, key);
+
 ALTER TABLE ONLY fraud.judgement
     ADD CONSTRAINT judgement_pkey PRIMARY KEY (wallet_id, subject_kind, subject_id);
 
@@ -1801,6 +1953,9 @@ ALTER TABLE ONLY fraud.model
 ALTER TABLE ONLY fraud.model_publication
     ADD CONSTRAINT model_publication_pkey PRIMARY KEY (revision);
 
+ALTER TABLE ONLY fraud.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
+
 ALTER TABLE ONLY fraud.ring_member
     ADD CONSTRAINT ring_member_pkey PRIMARY KEY (wallet_id);
 
@@ -1809,6 +1964,9 @@ ALTER TABLE ONLY fraud.ring
 
 ALTER TABLE ONLY fraud.ring_turn
     ADD CONSTRAINT ring_turn_pkey PRIMARY KEY (turn);
+
+ALTER TABLE ONLY fraud.wallet_device
+    ADD CONSTRAINT wallet_device_pkey PRIMARY KEY (wallet_id, kind, key);
 
 ALTER TABLE ONLY ledger.credit
     ADD CONSTRAINT credit_pkey PRIMARY KEY (wallet_id, credit_id);
@@ -1884,6 +2042,8 @@ CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at
 
 CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
 
+CREATE INDEX device_last_seen ON fraud.device USING btree (program_id, last_seen);
+
 CREATE INDEX judgement_judged ON fraud.judgement USING btree (program_id, judged_at);
 
 CREATE INDEX judgement_review ON fraud.judgement USING btree (judged_at) WHERE (verdict = 'REVIEW'::text);
@@ -1897,6 +2057,10 @@ CREATE INDEX ring_member_ring ON fraud.ring_member USING btree (ring_id);
 CREATE INDEX ring_stale ON fraud.ring USING btree (ring_id) WHERE stale;
 
 CREATE INDEX ring_unjudged ON fraud.ring USING btree (changed_at) WHERE (judged_revision < revision);
+
+CREATE INDEX wallet_device_by_key ON fraud.wallet_device USING btree (program_id, kind, key, last_seen);
+
+CREATE INDEX wallet_device_last_seen ON fraud.wallet_device USING btree (program_id, last_seen);
 
 CREATE INDEX wallet_due ON ledger.wallet USING btree (program_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
 
@@ -1919,6 +2083,9 @@ CREATE INDEX case_file_unapplied ON review.case_file USING btree (case_id) WHERE
 CREATE INDEX label_at ON review.label USING btree (at);
 
 CREATE INDEX segment_member_by_segment ON rules.segment_member USING btree (program_id, segment_id, customer_ref);
+
+ALTER TABLE ONLY fraud.policy
+    ADD CONSTRAINT policy_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
 ALTER TABLE ONLY ledger.program_history
     ADD CONSTRAINT program_history_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
@@ -1977,11 +2144,20 @@ GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_c
 REVOKE ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.note_sightings(p_sightings json) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.note_sightings(p_sightings json) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) TO wallet_app;
@@ -2062,6 +2238,8 @@ GRANT SELECT ON TABLE earning.policy TO wallet_app;
 
 GRANT SELECT ON TABLE earning.queue TO wallet_app;
 
+GRANT SELECT ON TABLE fraud.device TO wallet_app;
+
 GRANT SELECT ON TABLE fraud.judgement TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.link TO wallet_app;
@@ -2072,11 +2250,15 @@ GRANT SELECT ON TABLE fraud.model TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.model_publication TO wallet_app;
 
+GRANT SELECT ON TABLE fraud.policy TO wallet_app;
+
 GRANT SELECT ON TABLE fraud.ring TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.ring_member TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.ring_turn TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.wallet_device TO wallet_app;
 
 GRANT SELECT ON TABLE ledger.credit TO wallet_app;
 

@@ -142,7 +142,9 @@ class Cache:
         )
         self._client: Redis = Redis(connection_pool=pool)
         self._reading, self._writing = Line(pool), Line(pool)
+        self._asking, self._telling = Line(pool), Line(pool)
         self._breaker = Breaker()
+        self._script_breaker = Breaker()
         self.counts = CacheCounts()
 
     @classmethod
@@ -174,6 +176,31 @@ class Cache:
             return True
         return await self._guarded(lambda: self._write(items, ttl_seconds * 1_000)) is not None
 
+    async def evaluate(
+        self, script: str, argument: bytes, *, timeout_seconds: float, behind: bool = False
+    ) -> bytes | None:
+        """Run a script on one packed argument; None when the cache is away or has no answer in that time.
+
+        What nobody waits for goes `behind`, on a line of its own. Its breaker is its own too: its time limits are
+        shorter than those of snapshots, which it must not cut off.
+        """
+        line, breaker = self._telling if behind else self._asking, self._script_breaker
+        if not breaker.allows(time.monotonic()):
+            self.counts.skipped += 1
+            return None
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                answer = await line.ask("EVAL", script, 0, argument)
+        except (RedisError, OSError, TimeoutError):
+            self.counts.failures += 1
+            breaker.failed(time.monotonic())
+            return None
+        except asyncio.CancelledError:
+            breaker.abandoned()
+            raise
+        breaker.succeeded()
+        return answer if isinstance(answer, bytes) else None
+
     async def delete(self, keys: Sequence[str]) -> bool:
         """Forget keys; False when the cache is away."""
         if not keys:
@@ -201,6 +228,8 @@ class Cache:
             async with asyncio.timeout(1.0):
                 await self._reading.close()
                 await self._writing.close()
+                await self._asking.close()
+                await self._telling.close()
                 await self._client.aclose()
                 await self._client.connection_pool.disconnect()
         except (RedisError, OSError, TimeoutError):

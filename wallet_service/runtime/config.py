@@ -122,6 +122,14 @@ class Settings(BaseSettings):
     device_key_file: Path | None = Field(
         None, description="Key that hashes device fingerprints; unset generates one under the data folder."
     )
+    device_keys_file: Path | None = Field(
+        None, description="Ring of such keys, so that they can rotate; takes the place of the one key."
+    )
+
+    fraud_budget_ms: Milliseconds = Field(
+        20,
+        description="What a decision waits for fraud signals; what is not there by then counts as unknown.",
+    )
 
     # Limits
     deadline_default_ms: Milliseconds = Field(2_000, description="Deadline of a call that brings none.")

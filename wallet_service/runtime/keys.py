@@ -7,6 +7,7 @@ import binascii
 import json
 import logging
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
@@ -20,6 +21,11 @@ from wallet_service.runtime.errors import ConfigError
 
 SECRET_BYTES_MIN: Final = 32
 _log = logging.getLogger(__name__)
+DEVICE_KEY_FIRST: Final = "k0"
+"""The name of a key that was never given one."""
+DEVICE_KEYS_MAX: Final = 4
+"""Each costs a hash for every call."""
+_KEY_ID: Final = re.compile(r"[a-z0-9-]{1,16}")
 _OPEN_TO_OTHERS: Final = stat.S_IRWXO
 
 
@@ -52,6 +58,20 @@ def development_secret(settings: Settings, *, create: bool = True) -> bytes | No
         return None
     path = settings.keys_dir / "development-token.secret"
     return load_secret(path, create=create) if create or path.exists() else None
+
+
+def load_device_keys(settings: Settings) -> SigningKeys:
+    """Return the ring that hashes what devices are known by; a single key, made at need, is a ring of `k0`."""
+    if settings.device_keys_file is None:
+        path = settings.device_key_file or settings.keys_dir / "device.secret"
+        secret = load_secret(path, create=settings.device_key_file is None)
+        return SigningKeys(active=DEVICE_KEY_FIRST, keys=MappingProxyType({DEVICE_KEY_FIRST: secret}))
+    ring = load_signing_keys(settings.device_keys_file)
+    if len(ring.keys) > DEVICE_KEYS_MAX or not all(map(_KEY_ID.fullmatch, ring.keys)):
+        raise ConfigError(
+            f"{settings.device_keys_file}: at most {DEVICE_KEYS_MAX} keys, named by small letters and digits"
+        )
+    return ring
 
 
 def load_signing_keys(path: Path, *, create: bool = False) -> SigningKeys:

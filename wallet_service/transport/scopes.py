@@ -29,6 +29,8 @@ class Scope(StrEnum):
     EARNING_RECORD = "earning.record"
     EARNING_READ = "earning.read"
     EARNING_SIMULATE = "earning.simulate"
+    FRAUD_READ = "fraud.read"
+    FRAUD_WRITE = "fraud.write"
     RULES_READ = "rules.read"
     RULES_WRITE = "rules.write"
     RULES_PUBLISH = "rules.publish"
@@ -122,5 +124,9 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.AdminService/ListCampaigns": _reads(Scope.RULES_READ),
         "/wallet.v1.AdminService/PutSegment": _writes(Scope.RULES_WRITE),
         "/wallet.v1.AdminService/ListSegments": _reads(Scope.RULES_READ),
+        "/wallet.v1.AdminService/PutFraudPolicy": _writes(Scope.FRAUD_WRITE),
+        "/wallet.v1.AdminService/GetFraudPolicy": _reads(Scope.FRAUD_READ),
+        "/wallet.v1.AdminService/ListFraudPolicies": _reads(Scope.FRAUD_READ),
+        "/wallet.v1.AdminService/GetFraudReport": _reads(Scope.FRAUD_READ),
     }
 )

@@ -16,7 +16,7 @@ from wallet.v1.types_pb2 import (
 )
 from wallet.v1.wallet_pb2 import Wallet
 
-from wallet_client import errors, errors_review
+from wallet_client import errors, errors_fraud, errors_review
 from wallet_client.blocking import BlockingHold, WalletClient
 from wallet_client.client import AsyncWalletClient
 from wallet_client.errors import OutcomeUnknown, Refused, WalletError
@@ -53,6 +53,7 @@ __all__ = [
     "WalletError",
     "WalletState",
     "errors",
+    "errors_fraud",
     "errors_review",
     "new_id",
 ]

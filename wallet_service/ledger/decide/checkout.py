@@ -75,13 +75,29 @@ def _reserved_before(first: Reservation, command: Reserve) -> ReservationOutcome
         first.amount == command.amount
         and first.order == command.order
         and first.asked_ttl_seconds == command.asked_ttl_seconds
-        and first.device == command.device
+        and _is_same_device(first.device, command)
     )
     if not same:
         return Refusal(reason=Reason.ID_REUSED, field="reservation_id")
     if first.refused is not None:
         return replace(first.refused, facts={**first.refused.facts, "replayed": "true"})
     return ReservationOutcome(reservation=as_opened(first), balance=first.opened, replayed=True)
+
+
+def _is_same_device(first: str, command: Reserve) -> bool:
+    """Whether a reservation was made by the device of a command, as far as the keys that are left can tell.
+
+    A hash is `<key id>.<digits>`, of the first key the digits alone. Under a key that is gone nothing can be compared,
+    and what was answered once is answered again.
+    """
+    mine = (command.device, *command.device_others)
+    if first in mine:
+        return True
+    return bool(first and command.device) and _key_id(first) not in {_key_id(hash_) for hash_ in mine}
+
+
+def _key_id(hash_: str) -> str:
+    return hash_.rpartition(".")[0]
 
 
 def as_opened(reservation: Reservation) -> Reservation:
@@ -100,7 +116,7 @@ def _refusal_to_reserve(draft: Draft, command: Reserve) -> Refusal | None:
         before is None or before.reason.number > Reason.QUOTE_EXPIRED.number
     ):
         return Refusal(reason=Reason.QUOTE_EXPIRED, field="quote_token")
-    if before is not None:
+    if before is not None and before.reason.number < Reason.WALLET_CLOSED.number:
         return before
     if draft.state is not WalletState.ACTIVE:
         closed = draft.state is WalletState.CLOSED
@@ -109,6 +125,8 @@ def _refusal_to_reserve(draft: Draft, command: Reserve) -> Refusal | None:
         return Refusal(
             reason=Reason.VERSION_MISMATCH, field="expected_version", facts={"version": str(draft.version)}
         )
+    if before is not None:
+        return before
     if len(draft.holds) >= draft.terms.open_reservations_max:
         return Refusal(reason=Reason.TOO_MANY_RESERVATIONS, field="wallet")
     if draft.available < command.amount:

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from wallet.v1 import admin_pb2 as wallet_dot_v1_dot_admin__pb2
+from wallet.v1 import fraud_pb2 as wallet_dot_v1_dot_fraud__pb2
 from wallet.v1 import rules_pb2 as wallet_dot_v1_dot_rules__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -105,6 +106,26 @@ class AdminServiceStub:
                 request_serializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.FromString,
                 _registered_method=True)
+        self.PutFraudPolicy = channel.unary_unary(
+                '/wallet.v1.AdminService/PutFraudPolicy',
+                request_serializer=wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyResponse.FromString,
+                _registered_method=True)
+        self.GetFraudPolicy = channel.unary_unary(
+                '/wallet.v1.AdminService/GetFraudPolicy',
+                request_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListFraudPolicies = channel.unary_unary(
+                '/wallet.v1.AdminService/ListFraudPolicies',
+                request_serializer=wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesResponse.FromString,
+                _registered_method=True)
+        self.GetFraudReport = channel.unary_unary(
+                '/wallet.v1.AdminService/GetFraudReport',
+                request_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -198,6 +219,33 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutFraudPolicy(self, request, context):
+        """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFraudPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFraudPolicies(self, request, context):
+        """The newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFraudReport(self, request, context):
+        """What came of the policy: how often each limit spoke, and what those in shadow would have done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -270,6 +318,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListSegments,
                     request_deserializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.SerializeToString,
+            ),
+            'PutFraudPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutFraudPolicy,
+                    request_deserializer=wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyResponse.SerializeToString,
+            ),
+            'GetFraudPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFraudPolicy,
+                    request_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyResponse.SerializeToString,
+            ),
+            'ListFraudPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFraudPolicies,
+                    request_deserializer=wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesResponse.SerializeToString,
+            ),
+            'GetFraudReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFraudReport,
+                    request_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -650,6 +718,114 @@ class AdminService:
             '/wallet.v1.AdminService/ListSegments',
             wallet_dot_v1_dot_rules__pb2.ListSegmentsRequest.SerializeToString,
             wallet_dot_v1_dot_rules__pb2.ListSegmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutFraudPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutFraudPolicy',
+            wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyRequest.SerializeToString,
+            wallet_dot_v1_dot_fraud__pb2.PutFraudPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFraudPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetFraudPolicy',
+            wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyRequest.SerializeToString,
+            wallet_dot_v1_dot_fraud__pb2.GetFraudPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFraudPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ListFraudPolicies',
+            wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesRequest.SerializeToString,
+            wallet_dot_v1_dot_fraud__pb2.ListFraudPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFraudReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetFraudReport',
+            wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
+            wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

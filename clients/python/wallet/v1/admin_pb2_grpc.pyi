@@ -6,6 +6,7 @@ Programs and their policies."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from wallet.v1 import admin_pb2 as _admin_pb2
+from wallet.v1 import fraud_pb2 as _fraud_pb2
 from wallet.v1 import rules_pb2 as _rules_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -50,6 +51,13 @@ class AdminServiceStub:
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]
     PutSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]
     ListSegments: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]
+    PutFraudPolicy: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.PutFraudPolicyRequest, _fraud_pb2.PutFraudPolicyResponse]
+    """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back."""
+    GetFraudPolicy: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudPolicyRequest, _fraud_pb2.GetFraudPolicyResponse]
+    ListFraudPolicies: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.ListFraudPoliciesRequest, _fraud_pb2.ListFraudPoliciesResponse]
+    """The newest first."""
+    GetFraudReport: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]
+    """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -72,6 +80,13 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]  # type: ignore[assignment]
     PutSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]  # type: ignore[assignment]
     ListSegments: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]  # type: ignore[assignment]
+    PutFraudPolicy: _aio.UnaryUnaryMultiCallable[_fraud_pb2.PutFraudPolicyRequest, _fraud_pb2.PutFraudPolicyResponse]  # type: ignore[assignment]
+    """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back."""
+    GetFraudPolicy: _aio.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudPolicyRequest, _fraud_pb2.GetFraudPolicyResponse]  # type: ignore[assignment]
+    ListFraudPolicies: _aio.UnaryUnaryMultiCallable[_fraud_pb2.ListFraudPoliciesRequest, _fraud_pb2.ListFraudPoliciesResponse]  # type: ignore[assignment]
+    """The newest first."""
+    GetFraudReport: _aio.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]  # type: ignore[assignment]
+    """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -175,5 +190,36 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rules_pb2.ListSegmentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rules_pb2.ListSegmentsResponse, _abc.Awaitable[_rules_pb2.ListSegmentsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PutFraudPolicy(
+        self,
+        request: _fraud_pb2.PutFraudPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_pb2.PutFraudPolicyResponse, _abc.Awaitable[_fraud_pb2.PutFraudPolicyResponse]]:
+        """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back."""
+
+    @_abc_1.abstractmethod
+    def GetFraudPolicy(
+        self,
+        request: _fraud_pb2.GetFraudPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_pb2.GetFraudPolicyResponse, _abc.Awaitable[_fraud_pb2.GetFraudPolicyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListFraudPolicies(
+        self,
+        request: _fraud_pb2.ListFraudPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_pb2.ListFraudPoliciesResponse, _abc.Awaitable[_fraud_pb2.ListFraudPoliciesResponse]]:
+        """The newest first."""
+
+    @_abc_1.abstractmethod
+    def GetFraudReport(
+        self,
+        request: _fraud_pb2.GetFraudReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_pb2.GetFraudReportResponse, _abc.Awaitable[_fraud_pb2.GetFraudReportResponse]]:
+        """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -194,6 +194,7 @@ class ReserveRequest(_message.Message):
     TTL_SECONDS_FIELD_NUMBER: _builtins.int
     QUOTE_TOKEN_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PAYMENT_METHOD_HASH_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     amount_minor: _builtins.int
     ttl_seconds: _builtins.int
@@ -202,6 +203,8 @@ class ReserveRequest(_message.Message):
     """Without a token the order is held to the same policy."""
     expected_version: _builtins.int
     """Refuse if the wallet has changed since this version."""
+    payment_method_hash: _builtins.str
+    """What pays the rest: a keyed hash made by the caller; never a card number. Counted by fraud limits, never compared."""
     @_builtins.property
     def wallet(self) -> _types_pb2.WalletRef: ...
     @_builtins.property
@@ -219,10 +222,11 @@ class ReserveRequest(_message.Message):
         ttl_seconds: _builtins.int | None = ...,
         quote_token: _builtins.str = ...,
         expected_version: _builtins.int | None = ...,
+        payment_method_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_ttl_seconds", b"_ttl_seconds", "device", b"device", "expected_version", b"expected_version", "order", b"order", "ttl_seconds", b"ttl_seconds", "wallet", b"wallet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_ttl_seconds", b"_ttl_seconds", "amount_minor", b"amount_minor", "device", b"device", "expected_version", b"expected_version", "order", b"order", "quote_token", b"quote_token", "reservation_id", b"reservation_id", "ttl_seconds", b"ttl_seconds", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "_ttl_seconds", b"_ttl_seconds", "amount_minor", b"amount_minor", "device", b"device", "expected_version", b"expected_version", "order", b"order", "payment_method_hash", b"payment_method_hash", "quote_token", b"quote_token", "reservation_id", b"reservation_id", "ttl_seconds", b"ttl_seconds", "wallet", b"wallet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015

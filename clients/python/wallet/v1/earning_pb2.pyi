@@ -366,6 +366,7 @@ class EarnEvent(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Who tells it, and its own id of it: together they count once for ever."""
     source_event_id: _builtins.str
@@ -383,6 +384,10 @@ class EarnEvent(_message.Message):
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the source knows of the customer; rules may ask for it."""
 
+    @_builtins.property
+    def device(self) -> _types_pb2.Device:
+        """Counted by fraud limits; not part of what makes two events the same."""
+
     def __init__(
         self,
         *,
@@ -394,10 +399,11 @@ class EarnEvent(_message.Message):
         action: Global___ActionEvent | None = ...,
         returned: Global___ReturnEvent | None = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        device: _types_pb2.Device | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "occurred_at", b"occurred_at", "purchase", b"purchase", "returned", b"returned", "wallet", b"wallet", "what", b"what"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "device", b"device", "occurred_at", b"occurred_at", "purchase", b"purchase", "returned", b"returned", "wallet", b"wallet", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attributes", b"attributes", "occurred_at", b"occurred_at", "purchase", b"purchase", "returned", b"returned", "source", b"source", "source_event_id", b"source_event_id", "wallet", b"wallet", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attributes", b"attributes", "device", b"device", "occurred_at", b"occurred_at", "purchase", b"purchase", "returned", b"returned", "source", b"source", "source_event_id", b"source_event_id", "wallet", b"wallet", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["purchase", "action", "returned"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015

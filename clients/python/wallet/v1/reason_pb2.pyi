@@ -45,6 +45,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 25
     REASON_RULESET_NOT_FOUND: _Reason.ValueType  # 26
     REASON_CASE_NOT_FOUND: _Reason.ValueType  # 27
+    REASON_FRAUD_POLICY_NOT_FOUND: _Reason.ValueType  # 28
     REASON_ID_REUSED: _Reason.ValueType  # 30
     """One id, one content, one outcome for ever."""
     REASON_QUOTE_INVALID: _Reason.ValueType  # 40
@@ -65,8 +66,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The state of the wallet."""
     REASON_WALLET_FROZEN: _Reason.ValueType  # 61
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 62
-    REASON_UNDER_REVIEW: _Reason.ValueType  # 65
+    REASON_FRAUD_REFUSED: _Reason.ValueType  # 63
     """A hold that a person must let pass."""
+    REASON_DEVICE_CONFLICT: _Reason.ValueType  # 64
+    REASON_UNDER_REVIEW: _Reason.ValueType  # 65
     REASON_RESERVATION_REJECTED: _Reason.ValueType  # 66
     REASON_RESERVATION_REFUSED: _Reason.ValueType  # 70
     """The state of the reservation or credit."""
@@ -97,6 +100,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
     REASON_CLOCK_BACKWARDS: _Reason.ValueType  # 102
     REASON_RULESET_INVALID: _Reason.ValueType  # 103
+    REASON_FRAUD_POLICY_INVALID: _Reason.ValueType  # 104
     REASON_WATCH_TOO_SLOW: _Reason.ValueType  # 110
     """Streams."""
     REASON_DATABASE_UNAVAILABLE: _Reason.ValueType  # 120
@@ -129,6 +133,7 @@ REASON_VERSION_UNKNOWN: Reason.ValueType  # 24
 REASON_EVENT_NOT_FOUND: Reason.ValueType  # 25
 REASON_RULESET_NOT_FOUND: Reason.ValueType  # 26
 REASON_CASE_NOT_FOUND: Reason.ValueType  # 27
+REASON_FRAUD_POLICY_NOT_FOUND: Reason.ValueType  # 28
 REASON_ID_REUSED: Reason.ValueType  # 30
 """One id, one content, one outcome for ever."""
 REASON_QUOTE_INVALID: Reason.ValueType  # 40
@@ -149,8 +154,10 @@ REASON_WALLET_CLOSED: Reason.ValueType  # 60
 """The state of the wallet."""
 REASON_WALLET_FROZEN: Reason.ValueType  # 61
 REASON_VERSION_MISMATCH: Reason.ValueType  # 62
-REASON_UNDER_REVIEW: Reason.ValueType  # 65
+REASON_FRAUD_REFUSED: Reason.ValueType  # 63
 """A hold that a person must let pass."""
+REASON_DEVICE_CONFLICT: Reason.ValueType  # 64
+REASON_UNDER_REVIEW: Reason.ValueType  # 65
 REASON_RESERVATION_REJECTED: Reason.ValueType  # 66
 REASON_RESERVATION_REFUSED: Reason.ValueType  # 70
 """The state of the reservation or credit."""
@@ -181,6 +188,7 @@ REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101
 REASON_CLOCK_BACKWARDS: Reason.ValueType  # 102
 REASON_RULESET_INVALID: Reason.ValueType  # 103
+REASON_FRAUD_POLICY_INVALID: Reason.ValueType  # 104
 REASON_WATCH_TOO_SLOW: Reason.ValueType  # 110
 """Streams."""
 REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 120

@@ -163,6 +163,24 @@ REVIEW_STATE_REJECTED: ReviewState.ValueType  # 3
 """Its value went back to the customer."""
 Global___ReviewState: _TypeAlias = ReviewState  # noqa: Y015
 
+class _Attestation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttestationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attestation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTESTATION_UNSPECIFIED: _Attestation.ValueType  # 0
+    ATTESTATION_PASSED: _Attestation.ValueType  # 1
+    ATTESTATION_FAILED: _Attestation.ValueType  # 2
+
+class Attestation(_Attestation, metaclass=_AttestationEnumTypeWrapper):
+    """What the platform says of the app that calls: Play Integrity, App Attest and the like, as the caller has checked it."""
+
+ATTESTATION_UNSPECIFIED: Attestation.ValueType  # 0
+ATTESTATION_PASSED: Attestation.ValueType  # 1
+ATTESTATION_FAILED: Attestation.ValueType  # 2
+Global___Attestation: _TypeAlias = Attestation  # noqa: Y015
+
 @_typing.final
 class WalletRef(_message.Message):
     """A wallet, named by its id or by the customer it belongs to; the id is derived from the two (UUIDv5)."""
@@ -478,20 +496,42 @@ Global___Order: _TypeAlias = Order  # noqa: Y015
 
 @_typing.final
 class Device(_message.Message):
-    """What the caller knows about the device at the till or in the hand. Kept only as a keyed hash."""
+    """What the caller knows about the device at the till or in the hand; all of it may be left out. Texts are kept only as
+    keyed hashes.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FINGERPRINT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    USER_AGENT_FIELD_NUMBER: _builtins.int
+    APP_INSTANCE_FIELD_NUMBER: _builtins.int
+    ATTESTATION_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_CHANGED_AT_FIELD_NUMBER: _builtins.int
     fingerprint: _builtins.str
+    address: _builtins.str
+    """The network address that the customer comes from."""
+    user_agent: _builtins.str
+    app_instance: _builtins.str
+    """The installation of an app; names the device where there is no fingerprint."""
+    attestation: Global___Attestation.ValueType
+    @_builtins.property
+    def credentials_changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the customer's password, phone number or e-mail address was last changed."""
+
     def __init__(
         self,
         *,
         fingerprint: _builtins.str = ...,
+        address: _builtins.str = ...,
+        user_agent: _builtins.str = ...,
+        app_instance: _builtins.str = ...,
+        attestation: Global___Attestation.ValueType = ...,
+        credentials_changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials_changed_at", b"credentials_changed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "app_instance", b"app_instance", "attestation", b"attestation", "credentials_changed_at", b"credentials_changed_at", "fingerprint", b"fingerprint", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,66 @@
+"""What is kept of where a call comes from: keyed hashes under a ring of keys that can rotate. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from wallet_service.fraud.model import Trace, Traces
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.signing import keyed_hash
+
+FIRST_KEY: Final = "k0"
+"""The key whose hashes carry no name: what was kept before keys had any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Context:
+    """Where a call comes from, as the caller tells it. Empty or None: not told. Not printable: it names a person."""
+
+    fingerprint: str = ""
+    app_instance: str = ""
+    address: str = ""
+    user_agent: str = ""
+    payment_hash: str = ""
+    referrer: str = ""
+    attested: bool | None = None
+    credentials_changed_at: Instant | None = None
+
+
+NOWHERE: Final = Context()
+_NO_TRACES: Final = Traces()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DeviceKeys:
+    """The ring. The active key hashes what is kept; the others only recognize, while one takes the place of another."""
+
+    active: str
+    keys: Mapping[str, bytes] = field(repr=False)
+
+    def traces(self, context: Context) -> Traces:
+        """Return what is kept of a context."""
+        if context == NOWHERE:
+            return _NO_TRACES
+        device = self.trace("", context.fingerprint) or self.trace("app", context.app_instance)
+        agent = self.trace("agent", context.user_agent)
+        return Traces(
+            device=device, address=self.trace("address", context.address), payment=self.trace("payment", context.payment_hash),
+            referrer=self.trace("referrer", context.referrer), agent="" if agent is None else agent.key,
+            attested=context.attested, credentials_changed_at=context.credentials_changed_at,
+        )  # fmt: skip
+
+    def trace(self, what: str, text: str) -> Trace | None:
+        """Return the hashes of a text; an address that reads like an agent has other hashes."""
+        if not text:
+            return None
+        said = f"{what}\0{text}" if what else text
+        if len(self.keys) == 1:
+            return Trace(key=self._hashed(self.active, said))
+        others = tuple(self._hashed(name, said) for name in self.keys if name != self.active)
+        return Trace(key=self._hashed(self.active, said), others=others)
+
+    def _hashed(self, name: str, said: str) -> str:
+        hashed = keyed_hash(self.keys[name], said)
+        return hashed if name == FIRST_KEY else f"{name}.{hashed}"

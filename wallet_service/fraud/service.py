@@ -1,0 +1,215 @@
+"""The judges' door: gather what is known of attempts, and note what became of them.
+
+Nothing here ever fails a caller: what cannot be gathered in time is unknown, and a policy says what that means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from wallet_service.fraud.attempt import Attempt
+from wallet_service.fraud.behind import Behind
+from wallet_service.fraud.counters import Counters, corrections_of
+from wallet_service.fraud.devices import Context, DeviceKeys
+from wallet_service.fraud.evidence import record_of
+from wallet_service.fraud.judgements import JudgementRecord, record_judgements
+from wallet_service.fraud.live import Policies
+from wallet_service.fraud.memory import fill_gaps, has_gaps
+from wallet_service.fraud.model import DAY_SECONDS, Judgement, Signals, Traces, Verdict
+from wallet_service.fraud.opinions import Advisor, Opinion
+from wallet_service.fraud.publication import InForce
+from wallet_service.fraud.question import Tally
+from wallet_service.fraud.store import forget_sightings
+from wallet_service.kernel.clock import Instant, after
+from wallet_service.kernel.ids import ProgramId, WalletId
+from wallet_service.ledger.gathering import Gathering
+from wallet_service.runtime.cache import Cache
+from wallet_service.runtime.errors import DatabaseError
+from wallet_service.runtime.session import Statements
+
+_log = logging.getLogger(__name__)
+ASKED_MAX: Final = 256
+"""Attempts in one round trip to the cache: it answers nobody else meanwhile."""
+CALLS_MAX: Final = 128
+FORGET_SECONDS: Final = 5.0
+Ruled = tuple[Attempt, InForce]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """What one call asks about."""
+
+    ruled: Sequence[Ruled]
+
+
+@dataclass(slots=True, kw_only=True)
+class FraudCounts:
+    """What happened since the start; read by telemetry."""
+
+    gathered: int = 0
+    blind: int = 0
+    """Attempts of which the counters told nothing."""
+    reviewed: int = 0
+    refused: int = 0
+    shadowed: int = 0
+
+
+class Fraud:
+    """One per process."""
+
+    def __init__(self, db: Statements, cache: Cache, keys: DeviceKeys, budget_seconds: float) -> None:
+        self._db = db
+        self._keys = keys
+        self._budget_seconds = budget_seconds
+        self._counters = Counters(cache, budget_seconds)
+        self._calls: Gathering[_Asked, list[Signals]] = Gathering(
+            self._read, batch_max=CALLS_MAX, in_flight_max=1
+        )
+        self.policies = Policies(db)
+        self.behind = Behind(db, self._counters)
+        self.counts = FraudCounts()
+        self.anomaly: Advisor | None = None
+        self.rings: Advisor | None = None
+
+    def traces(self, context: Context) -> Traces:
+        """Return what may be kept of where a call comes from."""
+        return self._keys.traces(context)
+
+    async def gather(self, ruled: Sequence[Ruled]) -> list[Signals]:
+        """Count attempts and return what is known of each, within the budget; concurrent callers share a round trip."""
+        if not ruled:
+            return []
+        self.counts.gathered += len(ruled)
+        rounds = 1 + len(ruled) // ASKED_MAX
+        try:
+            async with asyncio.timeout(self._budget_seconds * rounds):
+                found = await self._calls.get(_Asked(ruled=ruled))
+        except TimeoutError:
+            found = None
+        except Exception:  # noqa: BLE001 - what nobody foresaw here must not fail a payment
+            _log.exception("signals could not be gathered")
+            found = None
+        if found is None:
+            self.counts.blind += len(ruled)
+            return [attempt.signals() for attempt, _ in ruled]
+        return found
+
+    async def _read(self, calls: list[_Asked]) -> dict[_Asked, list[Signals]]:
+        everything = [each for call in calls for each in call.ruled]
+        signals: list[Signals] = []
+        for start in range(0, len(everything), ASKED_MAX):
+            signals += await self._signals_of(everything[start : start + ASKED_MAX])
+        found: dict[_Asked, list[Signals]] = {}
+        start = 0
+        for call in calls:
+            found[call] = signals[start : start + len(call.ruled)]
+            start += len(call.ruled)
+        return found
+
+    async def _signals_of(self, ruled: Sequence[Ruled]) -> list[Signals]:
+        end = time.monotonic() + self._budget_seconds
+        tallies = await self._counters.count([(attempt, in_force.plan) for attempt, in_force in ruled])
+        if tallies is None:
+            self.counts.blind += len(ruled)
+            tallies = [Tally() for _ in ruled]
+        gaps = [
+            (attempt, in_force.plan, tally)
+            for (attempt, in_force), tally in zip(ruled, tallies, strict=True)
+            if has_gaps(attempt, in_force.plan, tally)
+        ]
+        if gaps:
+            try:
+                memories = await fill_gaps(self._db, gaps, timeout_seconds=max(end - time.monotonic(), 0.001))
+            except DatabaseError as fault:
+                _log.debug("nothing was remembered in time: %s", fault)
+            else:
+                self.behind.remember(memories)
+        signals = [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
+        return await self._advised(ruled, signals, end)
+
+    async def _advised(self, ruled: Sequence[Ruled], signals: list[Signals], end: float) -> list[Signals]:
+        of_model = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly]
+        of_rings = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.ring]
+        for number, opinion in await _opinions(self.anomaly, ruled, signals, of_model, end):
+            signals[number] = replace(signals[number], anomaly=opinion.score, anomaly_reasons=opinion.reasons)
+        for number, opinion in await _opinions(self.rings, ruled, signals, of_rings, end):
+            signals[number] = replace(signals[number], ring=opinion.score, ring_reasons=opinion.reasons)
+        return signals
+
+    def concluded(
+        self, attempt: Attempt, in_force: InForce, judgement: Judgement, *, failed: bool, repeated: bool
+    ) -> None:
+        """Note behind the reply that an attempt was made, failed, or only repeated another."""
+        if repeated:
+            # Not an attempt of its own: what was counted of it is taken back, and its failure was counted before.
+            self.behind.correct(corrections_of(attempt, in_force.plan, failed=False))
+            return
+        self.behind.saw(attempt)
+        if judgement.verdict is Verdict.ALLOW and not failed:
+            for advisor in (self.anomaly, self.rings):
+                if advisor is not None:
+                    advisor.granted(attempt)
+        if failed:
+            self.behind.correct(corrections_of(attempt, in_force.plan, failed=True))
+        self.counts.reviewed += judgement.verdict is Verdict.REVIEW
+        self.counts.refused += judgement.verdict is Verdict.REFUSE
+        self.counts.shadowed += bool(judgement.shadow_reasons)
+
+    def heard_of_referral(self, wallet_id: WalletId, by: WalletId, at: Instant) -> None:
+        """Pass on that a wallet came by another one's word."""
+        if self.behind.hearsay is not None:
+            self.behind.hearsay.referred(wallet_id, by, at)
+
+    def record_behind(self, attempt: Attempt, signals: Signals, judgement: Judgement, version: int) -> None:
+        """Record a judgement for which nobody waits, if it is worth it."""
+        if judgement.notable:
+            self.behind.judged([record_of(attempt, signals, judgement, version)])
+
+    async def record(self, records: Sequence[JudgementRecord], *, timeout_seconds: float) -> None:
+        """Record judgements now; what the database does not take in time is written behind the reply."""
+        if not records:
+            return
+        try:
+            await record_judgements(self._db, records, timeout_seconds=timeout_seconds)
+        except DatabaseError as fault:
+            _log.warning("judgements are recorded later: %s", fault)
+            self.behind.judged(records)
+
+    async def forget(self, program_id: ProgramId, limit: int, now: int) -> int:
+        """Forget at most so much of what a program has not seen for as long as its policy says; returns how much."""
+        in_force = self.policies.of(program_id)
+        if in_force is None:
+            return 0
+        before = after(Instant(now), -in_force.policy.retention_days * DAY_SECONDS)
+        return await forget_sightings(self._db, program_id, before, limit, timeout_seconds=FORGET_SECONDS)
+
+
+def _signals(attempt: Attempt, tally: Tally) -> Signals:
+    signals = attempt.signals()
+    link_age = None if tally.linked_at is None else max(0, attempt.second - tally.linked_at)
+    return replace(signals, readings=tally.readings, link_age_seconds=link_age)
+
+
+async def _opinions(
+    advisor: Advisor | None, ruled: Sequence[Ruled], signals: Sequence[Signals], chosen: Sequence[int], end: float
+) -> list[tuple[int, Opinion]]:  # fmt: skip
+    """Ask an advisor about the chosen ones; none in time is none at all."""
+    if advisor is None or not chosen:
+        return []
+    asked = [(ruled[number][0], signals[number]) for number in chosen]
+    try:
+        async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
+            found = await advisor.opinions(asked)
+    except TimeoutError:
+        return []
+    except Exception:  # noqa: BLE001 - an opinion is one voice: decisions go on without it
+        _log.exception("an advisor failed")
+        return []
+    return [(number, each) for number, each in zip(chosen, found, strict=True) if each is not None]
