@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,11 +21,8 @@ from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
 from wallet_service.earning.worker import EarningWorker
 from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
-from wallet_service.fraud.anomaly.learner import require_learner
 from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.anomaly.telemetry import watch_anomaly
-from wallet_service.fraud.anomaly.training import Training
-from wallet_service.fraud.anomaly.worker import ModelWorker
 from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.fraud.devices import DeviceKeys
 from wallet_service.fraud.model import PaceLimits
@@ -37,7 +33,7 @@ from wallet_service.fraud.service import Fraud
 from wallet_service.fraud.telemetry import watch_fraud
 from wallet_service.fraud.worker import FraudWorker
 from wallet_service.kernel.clock import Instant
-from wallet_service.kernel.ids import ProgramId, WalletId
+from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
 from wallet_service.ledger.rpc import WalletRpc
@@ -141,7 +137,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         await policies.refresh()
         await fraud.policies.refresh()
     except DatabaseError as fault:
-        raise StartError(_unusable(fault)) from fault
+        raise StartError(unusable(fault)) from fault
     life.keep("programs", ledger.programs.run)
     life.keep("rulesets", rulesets.run)
     life.keep("earning-policies", policies.run)
@@ -150,14 +146,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
-    anomaly = Anomaly(database, cache)
-    watch_anomaly(telemetry.meter, anomaly)
-    life.keep("anomaly", anomaly.run)
-    rings = Rings(database)
-    life.on_stop("rings", rings.close)
-    ears = RingEars(rings)
-    life.keep("ring-links", ears.run)
-    fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
+    anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
     carrying = Carrying(database, ledger, earning)
@@ -173,6 +162,21 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud), fraud=fraud,
         fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
     )  # fmt: skip
+
+
+def _start_advisors(
+    fraud: Fraud, database: Database, cache: Cache, telemetry: Telemetry, life: Lifecycle
+) -> tuple[Anomaly, Rings]:
+    """Let the anomaly model and the rings advise the judges, and hear what was seen and granted."""
+    anomaly = Anomaly(database, cache)
+    watch_anomaly(telemetry.meter, anomaly)
+    life.keep("anomaly", anomaly.run)
+    rings = Rings(database)
+    life.on_stop("rings", rings.close)
+    ears = RingEars(rings)
+    life.keep("ring-links", ears.run)
+    fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
+    return anomaly, rings
 
 
 async def start_server(
@@ -279,54 +283,19 @@ async def reconcile(
     try:
         return await Reconciliation(database, cache).run(program_id, timeout_seconds=timeout_seconds)
     except DatabaseError as fault:
-        raise StartError(_unusable(fault)) from fault
+        raise StartError(unusable(fault)) from fault
     finally:
         if cache is not None:
             await cache.close()
         await database.close()
 
 
-@asynccontextmanager
-async def training(settings: Settings, addresses: Addresses) -> AsyncIterator[Training]:
-    """Give what learns, publishes and takes back versions of the anomaly model, on the database alone."""
-    # Its reads are long and many rows each, unlike a payment's.
-    options = DatabaseOptions.from_settings(settings, addresses.database_url)
-    database = await Database.open(options, application_name="wallet:model", toy=settings.toy_database)
-    try:
-        yield Training(database)
-    except DatabaseError as fault:
-        raise StartError(_unusable(fault)) from fault
-    finally:
-        await database.close()
-
-
-async def work_model(
-    settings: Settings, addresses: Addresses, *, keep_seconds: float, labels: Mapping[str, bool],
-    labelled: Sequence[WalletId],
-) -> int:  # fmt: skip
-    """Learn from redemptions as they are granted, until told to stop."""
-    require_learner()
-    async with Lifecycle(drain_seconds=settings.drain_seconds) as life:
-        options = DatabaseOptions.from_settings(settings, addresses.database_url)
-        database = await life.enter(
-            "database",
-            Database.open(options, application_name="wallet:model", toy=settings.toy_database),
-            lambda opened: opened.close(),
-        )
-        cache = Cache.from_settings(settings, addresses.redis_url)
-        life.on_stop("cache", cache.close)
-        told = await Training(database).labelled(labels, labelled)
-        life.keep("model", ModelWorker(database, cache, keep_seconds=keep_seconds, labelled=told).run)
-        _log.info("learning")
-        await life.until_stopped()
-    return 0
-
-
 def _now() -> Instant:
     return Instant(time.time_ns() // 1_000)
 
 
-def _unusable(fault: DatabaseError) -> str:
+def unusable(fault: DatabaseError) -> str:
+    """Say why a database that answers cannot be used."""
     if fault.sqlstate in _NOT_THERE:
         return "the database does not hold this version's tables and functions: run `wallet migrate` first"
     return f"the database cannot be used: {' '.join(str(fault).split())}"

@@ -6,10 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import asyncpg
 from bank import a_bank, a_year
 from typer.testing import CliRunner
 
 from wallet_service.cli.app import app
+from wallet_service.fraud.anomaly.model import Redemption
 
 HISTORIES, LABELS, _ = a_year()
 
@@ -49,10 +51,25 @@ def test_versions_are_trained_published_listed_and_taken_back(
     assert made["metrics"]["labelled_fraud"] == 8
     assert made["metrics"]["auc"] > 0.9
     assert model("train", "--seed", "2").startswith("version 2: 648 redemptions, no labels")
+    asyncio.run(decide(database_url, spoken[0]))
+    decided = json.loads(model("train", "--seed", "2", "--json"))["metrics"]
+    assert (decided["labelled_fraud"], decided.get("labelled_honest", 0)) == (1, 0)
     assert model("publish", "2", "--actor", "ann") == "version 2 scores\n"
     assert model("rollback") == "version 1 scores again\n"
     listed = [json.loads(line) for line in model("list", "--json").splitlines()]
-    assert [(each["version"], each["published"]) for each in listed] == [(2, False), (1, True)]
+    assert [(each["version"], each["published"]) for each in listed] == [(3, False), (2, False), (1, True)]
     table = model("list")
     assert "scores" in table
     assert "8 known frauds" in table
+
+
+async def decide(url: str, redemption: Redemption) -> None:
+    """Write down what a reviewer found out."""
+    owner = await asyncpg.connect(url)
+    try:
+        await owner.execute(
+            "insert into review.label values ($1, 'reservation', $2, 'demo', 'fraud', 'ann', now())",
+            redemption.wallet_id, redemption.reservation_id,
+        )  # fmt: skip
+    finally:
+        await owner.close()

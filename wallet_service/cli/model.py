@@ -71,7 +71,7 @@ def train(
     told, by = read_labels(labels), _by(actor, reason)
 
     async def work() -> Version:
-        from wallet_service.wiring import training
+        from wallet_service.learning import training
 
         async with training(settings, addresses) as model:
             version = await model.train(
@@ -95,7 +95,7 @@ def list_versions(*, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     settings, addresses = _begin(data_dir)
 
     async def work() -> list[Version]:
-        from wallet_service.wiring import training
+        from wallet_service.learning import training
 
         async with training(settings, addresses) as model:
             return await model.versions()
@@ -128,7 +128,7 @@ def publish(
     settings, addresses = _begin(data_dir)
 
     async def work() -> None:
-        from wallet_service.wiring import training
+        from wallet_service.learning import training
 
         async with training(settings, addresses) as model:
             await model.publish(version, _by(actor, reason))
@@ -156,7 +156,7 @@ def rollback(
     settings, addresses = _begin(data_dir)
 
     async def work() -> int:
-        from wallet_service.wiring import training
+        from wallet_service.learning import training
 
         async with training(settings, addresses) as model:
             return await model.roll_back(_by(actor, reason), to)
@@ -182,7 +182,7 @@ def work(
     from wallet_service.runtime.lifecycle import run
 
     async def main() -> int:
-        from wallet_service.wiring import work_model
+        from wallet_service.learning import work_model
 
         return await work_model(
             settings, addresses, keep_seconds=float(keep_every), labels=told.labels, labelled=told.wallets

@@ -87,6 +87,14 @@ class Example(Struct, frozen=True, kw_only=True, gc=False):
     fraud: bool | None = None
 
 
+class Label(NamedTuple):
+    """What a person found out about a redemption."""
+
+    wallet_id: WalletId
+    reservation_id: str
+    fraud: bool
+
+
 class Metrics(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a version was measured by. None: there were too few labels to tell."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -16,7 +16,7 @@ from wallet_service.fraud.anomaly.calibration import CALIBRATED_MIN, QUANTILES, 
 from wallet_service.fraud.anomaly.forest import Forest, read, score, written
 from wallet_service.fraud.anomaly.learner import Learner, new_learner
 from wallet_service.fraud.anomaly.measuring import measured
-from wallet_service.fraud.anomaly.model import Accountable, Example, Metrics, Origin, Shape, Version
+from wallet_service.fraud.anomaly.model import Accountable, Example, Label, Metrics, Origin, Shape, Version
 from wallet_service.fraud.anomaly.replay import replayed
 from wallet_service.kernel.ids import WalletId
 from wallet_service.runtime.session import Statements
@@ -35,6 +35,9 @@ _FIRST: Final = WalletId("00000000-0000-0000-0000-000000000000")
 Labels = Mapping[str, bool]
 """What a person said of a redemption, by its reservation id: whether it was fraud."""
 
+Reviewed = Callable[[], Awaitable[Sequence[Label]]]
+"""Tells what reviewers found out."""
+
 
 class NoSuchVersion(LookupError):  # noqa: N818 - it says what happened
     """There is no such version, or none to go back to."""
@@ -43,8 +46,9 @@ class NoSuchVersion(LookupError):  # noqa: N818 - it says what happened
 class Training:
     """Works on the database alone; a command or a worker, never what answers calls."""
 
-    def __init__(self, db: Statements) -> None:
+    def __init__(self, db: Statements, reviewed: Reviewed | None = None) -> None:
         self._db = db
+        self._reviewed = reviewed
 
     async def train(
         self, by: Accountable, shape: Shape, labels: Labels, labelled: Sequence[WalletId] = (),
@@ -52,9 +56,10 @@ class Training:
     ) -> int:  # fmt: skip
         """Learn a version from a sample of wallets and those with labels; returns its number. Raises TooFew.
 
-        The same seed on the same history makes the same version.
+        Labels that are given stand above what reviewers found. The same seed on the same history makes the same version.
         """
         began = time.monotonic()
+        labels, labelled = await self._spoken(labels, labelled)
         examples = await self.examples(shape.seed, labels, labelled, redemptions_max)
         taught = sum(not example.fraud for example in examples)
         # A window that is never full has weighed nothing.
@@ -95,11 +100,17 @@ class Training:
 
     async def labelled(self, labels: Labels, wallets: Sequence[WalletId]) -> tuple[Example, ...]:
         """Return the redemptions of these wallets that people spoke of."""
+        labels, wallets = await self._spoken(labels, wallets)
         found: list[Example] = []
         for page in _pages(wallets):
             for examples in (await self._examples_of(page, labels)).values():
                 found += [example for example in examples if example.fraud is not None]
         return tuple(found)
+
+    async def _spoken(self, labels: Labels, wallets: Sequence[WalletId]) -> tuple[Labels, Sequence[WalletId]]:
+        reviewed = await self._reviewed() if self._reviewed is not None else ()
+        found = {label.reservation_id: label.fraud for label in reviewed}
+        return found | dict(labels), [*wallets, *(label.wallet_id for label in reviewed)]
 
     async def _sample(self, seed: int) -> AsyncIterator[list[WalletId]]:
         """Yield wallets from a random place to the end, then from the beginning to that place."""
