@@ -94,12 +94,12 @@ class Core:
     authoring: Authoring
     earning: Earning
     pipeline: Pipeline
-    anomaly: Anomaly
-    rings: Rings
-    review: Review
-    review_worker: ReviewWorker
     fraud: Fraud
     fraud_authoring: FraudAuthoring
+    review: Review
+    review_worker: ReviewWorker
+    anomaly: Anomaly
+    rings: Rings
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
@@ -153,14 +153,14 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
+        fraud=fraud, fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
         earning=earning,
+        pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
         anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying),
         review_worker=ReviewWorker(
             database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
         ),
-        pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud), fraud=fraud,
-        fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ PLANTED = {
         "wallet_service.fraud.rings.service",
     ),
     "Rooms of the rules flow one way": ("rules/rounding.py", "wallet_service.rules.policy"),
+    "Rooms of fraud flow one way": ("fraud/plan.py", "wallet_service.fraud.service"),
     "The decision reads in one direction": ("ledger/decide/lots.py", "wallet_service.ledger.decide.draft"),
     "Pure rooms do no I/O": ("ledger/decide/settle.py", "time"),
     "Wire types stop at the edge": ("checkout/service.py", "wallet.v1.types_pb2"),

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from wallet_service.cli.app import app
 
 COMMANDS = {
+    "fraud",
     "up",
     "serve",
     "work",

@@ -17,11 +17,13 @@ from wallet.v1 import types_pb2
 
 @pytest.fixture
 def service(database_url, own_valkey, tmp_path):
-    """A service of its own, on a cache of its own; the budget is that of production."""
+    """A service of its own, on a cache of its own."""
     own_valkey.start()
     settings = keys_of(tmp_path)
     process = ServiceProcess(
-        service_settings(tmp_path, database_url, own_valkey.url), sweep=False, log=tmp_path / "service.log"
+        service_settings(tmp_path, database_url, own_valkey.url, fraud_budget_ms=200),
+        sweep=False,
+        log=tmp_path / "service.log",
     )
     process.settings = settings
     process.start()

@@ -10,7 +10,7 @@ from shop import PROGRAM, Shop, opened
 
 from wallet_service.fraud.judged import JudgedAs, JudgementRecord, SubjectKind
 from wallet_service.fraud.judgements import record_judgements
-from wallet_service.fraud.model import Limits as FraudLimits
+from wallet_service.fraud.model import PaceLimits
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger import commands as say
 from wallet_service.ledger.model import Order
@@ -36,7 +36,7 @@ class Office:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         # Whatever is worth more than 100.00 is doubted.
-        shop.limits = FraudLimits(review_value_minor=10_000)
+        shop.limits = PaceLimits(review_value_minor=10_000)
         self.carrying = Carrying(shop.db, shop.ledger, shop.earning)
         self.review = Review(shop.db, shop.ledger, self.carrying)
         self.worker = self.another_worker()
@@ -156,6 +156,6 @@ def said(outcome: Outcome | Refusal) -> Reason | CaseState:
 async def opened_office(database_url: str, redis_url: str) -> AsyncIterator[Office]:
     async with opened(database_url, redis_url) as shop:
         await shop.begin()
-        shop.limits = FraudLimits(review_value_minor=10_000)
+        shop.limits = PaceLimits(review_value_minor=10_000)
         shop.pipeline = shop.worker()
         yield Office(shop)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.devices import NOWHERE, Context
 from wallet_service.fraud.evidence import record_of
-from wallet_service.fraud.judgements import JudgementRecord
+from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.model import Judgement, Of, Signals, Traces, Verdict
 from wallet_service.fraud.policy import judge
 from wallet_service.fraud.publication import InForce

@@ -10,6 +10,7 @@ import typer
 
 from wallet_service.cli import (
     demonstrating,
+    fraud,
     health,
     model,
     reconciling,
@@ -75,6 +76,7 @@ app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
 app.add_typer(rules.app, rich_help_panel=_USE)
 app.add_typer(model.app, rich_help_panel=_USE)
+app.add_typer(fraud.app, rich_help_panel=_USE)
 app.add_typer(reviewing.app, rich_help_panel=_USE)
 # Also without the second word: `wallet show demo/anna`.
 for _name, _command in wallets.COMMANDS.items():

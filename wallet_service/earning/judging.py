@@ -9,7 +9,7 @@ from wallet_service.earning.model import Event, EventKind, EventState, value_of
 from wallet_service.earning.policy import APPROVED, Desk
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.evidence import record_of
-from wallet_service.fraud.judgements import JudgementRecord
+from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.live import Policies
 from wallet_service.fraud.model import Of
 from wallet_service.fraud.publication import InForce

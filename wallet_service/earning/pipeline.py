@@ -98,7 +98,6 @@ class Pipeline:
         if work.claims:
             await self.gather(work)
             await self.decide_and_record(work)
-            await note_judgements(self._fraud, work.desks, work.due)
             await self.act(work)
             await self.mark(work)
         return len(work.claims)
@@ -183,6 +182,7 @@ class Pipeline:
                 # Another worker took what our slices had not used, for the last of a budget.
                 await self.budgets.give_back(all_of_them=True)
             else:
+                await note_judgements(self._fraud, work.desks, work.due)
                 return
         # Nothing was written: the wallets go back as they came.
         work.due, work.desks = [], self._desks(work)

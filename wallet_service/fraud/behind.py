@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from wallet_service.fraud import store
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.counters import Correction, Counters, Memory
-from wallet_service.fraud.judgements import JudgementRecord, record_judgements
+from wallet_service.fraud.judged import JudgementRecord
+from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.model import By
 from wallet_service.fraud.opinions import Hearsay
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.judgements import JudgedAs, JudgementRecord, Signal, SubjectKind
+from wallet_service.fraud.judged import JudgedAs, JudgementRecord, Signal, SubjectKind
 from wallet_service.fraud.model import Judgement, Of, Signals, Verdict
 
 _STORED: Final = {

@@ -19,7 +19,8 @@ from wallet_service.fraud.behind import Behind
 from wallet_service.fraud.counters import Counters, corrections_of
 from wallet_service.fraud.devices import Context, DeviceKeys
 from wallet_service.fraud.evidence import record_of
-from wallet_service.fraud.judgements import JudgementRecord, record_judgements
+from wallet_service.fraud.judged import JudgementRecord
+from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.live import Policies
 from wallet_service.fraud.memory import fill_gaps, has_gaps
 from wallet_service.fraud.model import DAY_SECONDS, Judgement, Signals, Traces, Verdict

@@ -95,13 +95,15 @@ def test_every_asynchronous_call_has_one_that_waits():
     waiting = WalletClient.__init__.__annotations__
     assert waiting.keys() == AsyncWalletClient.__init__.__annotations__.keys()
     from wallet_client import blocking
+    from wallet_client import blocking_staff as staff
 
     pairs = [
         (blocking.Checkout, blocking.BlockingCheckout),
         (blocking.Wallets, blocking.BlockingWallets),
-        (blocking.Admin, blocking.BlockingAdmin),
-        (blocking.Rules, blocking.BlockingRules),
-        (blocking.Review, blocking.BlockingReview),
+        (staff.Admin, staff.BlockingAdmin),
+        (staff.Rules, staff.BlockingRules),
+        (staff.Fraud, staff.BlockingFraud),
+        (staff.Review, staff.BlockingReview),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

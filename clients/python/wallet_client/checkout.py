@@ -24,6 +24,9 @@ from wallet_client.gather import COMMIT, RELEASE, RESERVE
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, name_wallet, new_id, wallet_ref
 
+DeviceLike = str | Device
+"""A fingerprint, or all that is known about a device."""
+
 
 class Checkout:
     """The calls of CheckoutService.
@@ -42,7 +45,7 @@ class Checkout:
         *,
         amount_minor: int | None = None,
         maximum: bool = False,
-        device: str = "",
+        device: DeviceLike = "",
         min_version: int = 0,
         timeout_seconds: float | None = None,
     ) -> QuoteResponse:
@@ -73,7 +76,8 @@ class Checkout:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -93,9 +97,12 @@ class Checkout:
             ttl_seconds=ttl_seconds,
             quote_token=quote_token,
             expected_version=expected_version,
+            payment_method_hash=payment_method_hash,
         )
         name_wallet(request.wallet, wallet)
-        if device:
+        if isinstance(device, Device):
+            request.device.CopyFrom(device)
+        elif device:
             request.device.fingerprint = device
         response = await self._calls.act(
             RESERVE,
@@ -200,5 +207,7 @@ class Checkout:
             request.page_token = page.next_page_token
 
 
-def _device(fingerprint: str) -> Device | None:
-    return Device(fingerprint=fingerprint) if fingerprint else None
+def _device(said: DeviceLike) -> Device | None:
+    if isinstance(said, Device):
+        return said
+    return Device(fingerprint=said) if said else None

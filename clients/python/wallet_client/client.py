@@ -12,8 +12,9 @@ from wallet.v1.types_pb2 import Order
 
 from wallet_client.admin import Admin
 from wallet_client.calls import Calls
-from wallet_client.checkout import Checkout
+from wallet_client.checkout import Checkout, DeviceLike
 from wallet_client.errors import OutcomeUnknown, WalletError
+from wallet_client.fraud import Fraud
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress, new_id
 from wallet_client.lines import Lines, Tls, TokenSource
@@ -28,8 +29,8 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` what AdminService does with rules,
-      `review` what people decide.
+    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` and `fraud` what AdminService does
+      with rules and with fraud policies, `review` what people decide.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -57,6 +58,7 @@ class AsyncWalletClient:
         self.wallet = Wallets(self._calls)
         self.admin = Admin(self._calls)
         self.rules = Rules(self._calls)
+        self.fraud = Fraud(self._calls)
         self.review = Review(self._calls)
 
     @asynccontextmanager
@@ -67,7 +69,8 @@ class AsyncWalletClient:
         order: Order,
         *,
         quote_token: str = "",
-        device: str = "",
+        device: DeviceLike = "",
+        payment_method_hash: str = "",
         ttl_seconds: int | None = None,
         expected_version: int | None = None,
         reservation_id: str | None = None,
@@ -89,6 +92,7 @@ class AsyncWalletClient:
                 order,
                 quote_token=quote_token,
                 device=device,
+                payment_method_hash=payment_method_hash,
                 ttl_seconds=ttl_seconds,
                 expected_version=expected_version,
                 reservation_id=reservation_id,

@@ -15,7 +15,7 @@ class DeviceConflict(Refused, reason="DEVICE_CONFLICT"):
     """Another device has a reservation open in this wallet."""
 
 
-class FraudPolicyRefused(Refused, reason="FRAUD_POLICY_INVALID"):
+class FraudPolicyInvalid(Refused, reason="FRAUD_POLICY_INVALID"):
     """The document cannot be put in force as it is."""
 
 
