@@ -40,6 +40,8 @@ ASKED_MAX: Final = 256
 """Attempts in one round trip to the cache: it answers nobody else meanwhile."""
 CALLS_MAX: Final = 128
 FORGET_SECONDS: Final = 5.0
+KEPT_SHARE: Final = 0.25
+"""Of the budget: what advisors may not take."""
 Ruled = tuple[Attempt, InForce]
 
 
@@ -133,14 +135,19 @@ class Fraud:
             else:
                 self.behind.remember(memories)
         signals = [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
-        return await self._advised(ruled, signals, end)
+        # An advisor that is slow loses its own opinion, not what was counted: whoever waits still gets that in time.
+        return await self._advised(ruled, signals, end - self._budget_seconds * KEPT_SHARE)
 
     async def _advised(self, ruled: Sequence[Ruled], signals: list[Signals], end: float) -> list[Signals]:
         of_model = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly]
         of_rings = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.ring]
-        for number, opinion in await _opinions(self.anomaly, ruled, signals, of_model, end):
+        model, rings = await asyncio.gather(
+            _opinions(self.anomaly, ruled, signals, of_model, end),
+            _opinions(self.rings, ruled, signals, of_rings, end),
+        )
+        for number, opinion in model:
             signals[number] = replace(signals[number], anomaly=opinion.score, anomaly_reasons=opinion.reasons)
-        for number, opinion in await _opinions(self.rings, ruled, signals, of_rings, end):
+        for number, opinion in rings:
             signals[number] = replace(signals[number], ring=opinion.score, ring_reasons=opinion.reasons)
         return signals
 
