@@ -33,6 +33,7 @@ PARTS: Final = (
     "echo",
     "unary",
     "batch",
+    "fraud",
     "in_process",
     "workers",
     "trial",
@@ -51,6 +52,8 @@ async def serve_and_measure(run: Run, parts: set[str]) -> None:
         await figures.unary(run, process)
     if "batch" in parts:
         await figures.batches(run, process)
+    if "fraud" in parts:
+        await figures.guarded(run, process)
     run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
     run.stage.stop(process)
 

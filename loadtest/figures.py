@@ -19,7 +19,7 @@ from loadtest.measure import Figure, rate
 from loadtest.model import measure as measure_model
 from loadtest.rings import measure as measure_rings
 from loadtest.stage import ROOT, Process, Stage
-from loadtest.workload import Shopper, program, seed, unary_acts, wallet_ids
+from loadtest.workload import PROGRAM, Shopper, fraud_policy, program, seed, unary_acts, wallet_ids
 from wallet_service.transport.auth import mint
 from wallet_service.transport.scopes import Scope
 
@@ -27,6 +27,7 @@ CALLERS: Final = (1, 16, 64, 256, 1_024)
 WALLETS: Final = 100_000
 ZIPF_EXPONENT: Final = 1.1
 CHANNELS: Final = 2
+GUARDED: Final = (1, 256, 1_024)
 ACTIVE: Final = 2_000
 """Wallets that are looked at again and again."""
 
@@ -119,6 +120,21 @@ async def batches(run: Run, process: Process) -> None:
         run.note("zipf", await rate(run.stage, zipf.pair, 256, run.seconds), 256)
         for callers in (64, 256):
             run.note("mixed", await rate(run.stage, shopper.mixed, callers, run.seconds), callers)
+
+
+async def guarded(run: Run, process: Process) -> None:
+    """Pairs of customers who come back with their own devices: without a fraud policy, then with one."""
+    async with run.client(process.target) as client:
+        shopper = Shopper(client, run.wallets[:ACTIVE], own_devices=True)
+        await rate(run.stage, shopper.pair, 256, run.seconds)
+        for callers in GUARDED:
+            run.note("pairs_batch_active", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
+        await client.fraud.put_policy(PROGRAM, fraud_policy(), actor="bench", reason="to measure")
+        await settle(2.0)
+        # Each device is seen for the first time here, which the database is asked about.
+        await rate(run.stage, shopper.pair, 256, run.seconds)
+        for callers in GUARDED:
+            run.note("pairs_batch_fraud", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
 
 
 async def prepare(run: Run, process: Process) -> None:

@@ -8,9 +8,9 @@ from statistics import quantiles
 from time import process_time
 from typing import Any, Final
 
-from wallet_service.fraud.anomaly.calibration import QUANTILES, calibrated
+from wallet_service.fraud.anomaly.calibration import calibrated
 from wallet_service.fraud.anomaly.features import after, features_of
-from wallet_service.fraud.anomaly.forest import score
+from wallet_service.fraud.anomaly.forest import Scorer
 from wallet_service.fraud.anomaly.learner import new_learner
 from wallet_service.fraud.anomaly.model import Attempt, Features, Profile, Shape
 from wallet_service.kernel.clock import Instant
@@ -50,10 +50,11 @@ def measure() -> dict[str, Any]:
         learner.learn(each)
     learning = process_time() - began
     forest = calibrated(learner.forest(), values, [learner.score(each) for each in values])
+    scorer = Scorer(forest, 1)
     taken = []
     for each in values:
         began = process_time()
-        score(forest, 1, each, QUANTILES)
+        scorer.score(each)
         taken.append(process_time() - began)
     scoring = sum(taken)
     count = len(values)

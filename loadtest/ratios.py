@@ -14,6 +14,8 @@ TARGETS: Final = {
     "reserve_unary / echo_unary": 0.6,
     "quote / echo_unary": 0.8,
     "hot_wallet / pairs_batch 256": 0.8,
+    "pairs_batch_fraud / pairs_batch_active 256": 0.85,
+    "pairs_batch_fraud / pairs_batch_active 1024": 0.85,
     "growth large / small": 0.8,
     "overload useful / capacity": 0.9,
 }
@@ -38,6 +40,13 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         "reserve_unary / echo_unary": (("reserve_unary", "64"), ("echo_unary", "64")),
         "quote / echo_unary": (("quote", "64"), ("echo_unary", "64")),
         "hot_wallet / pairs_batch 256": (("hot_wallet", "256"), ("pairs_batch", "256")),
+        **{
+            f"pairs_batch_fraud / pairs_batch_active {n}": (
+                ("pairs_batch_fraud", n),
+                ("pairs_batch_active", n),
+            )
+            for n in ("256", "1024")
+        },
         "growth large / small": (("growth", "large"), ("growth", "small")),
     }
     result: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 import os
 import random
 import uuid
@@ -48,6 +49,21 @@ def program() -> admin_pb2.Program:
     )  # fmt: skip
 
 
+def fraud_policy() -> str:
+    """Return a policy with limits of each kind, none of which is ever reached, and a rule of devices."""
+    high = 10**9
+    limits = [
+        {"name": "MANY", "measure": "count", "window": "hour", "above": high, "verdict": "refuse"},
+        {"name": "MUCH", "measure": "amount", "window": "day", "above": high, "verdict": "review"},
+        {"name": "DEVICE", "measure": "count", "by": "device", "window": "hour", "above": high, "verdict": "refuse"},
+        {"name": "FARM", "measure": "wallets", "by": "device", "window": "day", "above": 250, "verdict": "refuse"},
+        {"name": "TAKEOVER", "measure": "link_age", "below": 0, "verdict": "review"},
+    ]  # fmt: skip
+    return json.dumps(
+        {"limits": limits, "devices": {"second_device": "refuse"}, "review": {"above_minor": high}}
+    )
+
+
 async def seed(database_url: str, first: int, last: int, entries_each: int = 0) -> None:
     """Fill the database as its owner: wallets with value, and older entries for volume."""
     connection = await asyncpg.connect(database_url)
@@ -73,8 +89,11 @@ class Shopper:
         client: AsyncWalletClient,
         wallets: Sequence[str],
         cumulative_weights: Sequence[float] | None = None,
+        *,
+        own_devices: bool = False,
     ) -> None:
         self._checkout = client.checkout
+        self._own_devices = own_devices
         self._wallets = wallets
         self._weights = cumulative_weights
         self._turn = itertools.count()
@@ -85,8 +104,10 @@ class Shopper:
         return random.choices(self._wallets, cum_weights=self._weights)[0]
 
     async def _reserve(self) -> Hold:
+        wallet = self._wallet()
+        device = wallet[:8] + DEVICE[8:] if self._own_devices else DEVICE
         return await self._checkout.reserve(
-            self._wallet(), 100, ORDER, device=DEVICE, timeout_seconds=TIMEOUT_SECONDS
+            wallet, 100, ORDER, device=device, timeout_seconds=TIMEOUT_SECONDS
         )
 
     async def pair(self) -> None:

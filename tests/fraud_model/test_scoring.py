@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from people import DAY, NOW, examples, wallet_of
 
-from wallet_service.fraud.anomaly.calibration import QUANTILES, TooFew
+from wallet_service.fraud.anomaly.calibration import TooFew
 from wallet_service.fraud.anomaly.features import NAMES, NotFinite, after, checked, features_of
-from wallet_service.fraud.anomaly.forest import Forest, Malformed, explained, raw_score, read, score, written
+from wallet_service.fraud.anomaly.forest import Forest, Malformed, Scorer, read, written
 from wallet_service.fraud.anomaly.learner import new_learner, resumed
 from wallet_service.fraud.anomaly.measuring import area
 from wallet_service.fraud.anomaly.model import Attempt, Example, Profile, Shape
@@ -102,11 +102,9 @@ def test_what_scores_computes_what_the_learner_would(past):
     learner = new_learner(SMALL)
     for example in past[:1_000]:
         learner.learn(example.features)
-    forest = learner.forest()
+    scorer = Scorer(learner.forest(), 1)
     for example in past[1_000:1_300]:
-        assert raw_score(forest, example.features) == pytest.approx(
-            learner.score(example.features), abs=1e-12
-        )
+        assert scorer.raw(example.features) == pytest.approx(learner.score(example.features), abs=1e-12)
 
 
 def test_a_learner_that_goes_on_from_a_model_learns_what_it_would_have_learnt(past):
@@ -138,7 +136,8 @@ def test_takeovers_score_high_and_say_why_on_people_never_seen(forest):
     assert metrics.auc > 0.97
     assert metrics.false_at_990 is not None
     assert metrics.false_at_990 < 0.03
-    thefts = [score(forest, 1, example.features, QUANTILES) for example in new if example.fraud]
+    scorer = Scorer(forest, 1)
+    thefts = [scorer.score(example.features) for example in new if example.fraud]
     why = [name for theft in thefts for name in theft.reasons]
     assert why.count("device_age") > len(thefts) * 0.8
     assert all(0 < each.share <= 1_000 for theft in thefts for each in theft.because)
@@ -148,16 +147,17 @@ def test_takeovers_score_high_and_say_why_on_people_never_seen(forest):
 def test_a_threshold_means_the_same_after_retraining(past, shape):
     """A share of a hundredth is a hundredth, whatever the size and the cuts of the trees."""
     retrained = fitted(new_learner(shape), past)
-    scores = [score(retrained, 1, e.features, QUANTILES).score for e in examples(13, stolen=0)]
+    scorer = Scorer(retrained, 1)
+    scores = [scorer.score(e.features).score for e in examples(13, stolen=0)]
     for bound in (500, 900, 950, 990):
         assert sum(s >= bound for s in scores) / len(scores) == pytest.approx(1 - bound / 1_000, abs=0.03)
 
 
 def test_what_is_usual_needs_no_explanation(forest):
-    usual = score(forest, 7, forest.usual, QUANTILES)
+    usual = Scorer(forest, 7).score(forest.usual)
     assert usual.score < 900
     assert (usual.because, usual.version) == ((), 7)
-    assert explained(forest, forest.usual, 1.0) == ()
+    assert Scorer(forest, 7).explained(forest.usual, 1.0) == ()
 
 
 def test_too_little_history_makes_no_model(past):
@@ -179,7 +179,7 @@ def test_a_document_that_is_no_model_is_refused(forest):
         b"", b"{}", b"\x80\x04", b"[" * 100_000, written(forest)[:-1], b"x" * (9 << 20),
         written(forest).replace(b'"window":2000', b'"window":NaN'), changed(forest, names=("amount",)),
         changed(forest, trees=()), changed(forest, trees=forest.trees * 5), changed(forest, height=60),
-        changed(forest, window=0), changed(forest, points=(0.5, 0.1)), changed(forest, points=(7.0,)),
+        changed(forest, window=0), changed(forest, points=(0.5, 0.1)), changed(forest, points=(7.0,)), changed(forest, points=(0.5,) * 500),
         changed(forest, usual=(0.5,)), with_tree(cuts=tree.cuts[1:]), with_tree(features=[99] * len(tree.features)),
         with_tree(features=[-1] * len(tree.features)), with_tree(weights=[-1] * len(tree.weights)),
         with_tree(cuts=[2.0] * len(tree.cuts)), with_tree(weights=[10**9] * len(tree.weights)),

@@ -9,11 +9,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from wallet_service.fraud.anomaly.features import NAMES
-from wallet_service.fraud.anomaly.forest import Forest
+from wallet_service.fraud.anomaly.forest import QUANTILES, Forest
 from wallet_service.fraud.anomaly.model import Features
 
-QUANTILES: Final = (*range(0, 900, 10), *range(900, 1_000), 1_000)
-"""In thousandths; finer at the end that matters."""
 CALIBRATED_MIN: Final = 200
 """Redemptions below which a share of a hundredth means nothing."""
 

@@ -8,7 +8,6 @@ are 2n + 1 and 2n + 2), so a model is plain data: nothing that is loaded can run
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,11 +16,13 @@ from msgspec import Struct
 from wallet_service.fraud.anomaly.features import NAMES, checked
 from wallet_service.fraud.anomaly.model import Contribution, Features, Score
 
+QUANTILES: Final = (*range(0, 900, 10), *range(900, 1_000), 1_000)
+"""Where scores lie, in thousandths; finer at the end that matters."""
 TREES_MAX: Final = 100
 HEIGHT_MAX: Final = 10
 WINDOW_MAX: Final = 100_000
 DOCUMENT_BYTES_MAX: Final = 8 << 20
-EXPLAINED_FROM: Final = 900
+EXPLAINED_FROM: Final = 950
 """From this score on, what makes it so is worked out."""
 REASONS_MAX: Final = 3
 _SIZE_LIMIT: Final = 0.1
@@ -49,7 +50,7 @@ class Forest(Struct, frozen=True, kw_only=True):
     usual: tuple[float, ...] = ()
     """The middle of each feature."""
     points: tuple[float, ...] = ()
-    """Raw scores at the quantiles of `calibration.QUANTILES`."""
+    """Raw scores at the quantiles."""
 
 
 class Malformed(ValueError):  # noqa: N818 - it says what happened
@@ -95,48 +96,66 @@ def _fault(forest: Forest) -> str:
             return "a node has seen more than the window"
     if not all(0 <= point <= 1 for point in forest.points):
         return "a raw score is not between 0 and 1"
-    if list(forest.points) != sorted(forest.points):
-        return "its scores are not in order"
+    if len(forest.points) not in {0, len(QUANTILES)} or list(forest.points) != sorted(forest.points):
+        return "its scores are not those at the quantiles"
     checked(forest.usual)
     return ""
 
 
-def raw_score(forest: Forest, values: Features) -> float:
-    """Return how unusual something is, 0 to 1; comparable only within one version."""
-    limit = _SIZE_LIMIT * forest.window
-    inner = (1 << forest.height) - 1
-    total = 0
-    for tree in forest.trees:
-        features, cuts, weights = tree.features, tree.cuts, tree.weights
-        node, depth_weight = 0, 1
-        while True:
-            weight = weights[node]
-            total += weight * depth_weight
-            if weight < limit or node >= inner:
-                break
-            node = 2 * node + (1 if values[features[node]] < cuts[node] else 2)
-            depth_weight <<= 1
-    return 1 - total / (len(forest.trees) * forest.window * ((2 << forest.height) - 1))
+class Scorer:
+    """A model prepared for scoring: each walk is a few additions and comparisons a node.
 
+    What a node adds is multiplied out beforehand, and a node where the walk ends cuts no feature (-1): a leaf, or one
+    that too few came by.
+    """
 
-def score(forest: Forest, version: int, values: Features, quantiles: Sequence[int]) -> Score:
-    """Return the calibrated score, and for what is unusual the features that make it so."""
-    raw = raw_score(forest, values)
-    place = bisect_left(forest.points, raw)
-    calibrated = quantiles[place - 1] if place else 0
-    because = explained(forest, values, raw) if calibrated >= EXPLAINED_FROM else ()
-    return Score(score=calibrated, version=version, because=because)
+    __slots__ = ("_most", "_points", "_trees", "_usual", "_version")
 
+    def __init__(self, forest: Forest, version: int) -> None:
+        limit = _SIZE_LIMIT * forest.window
+        inner = (1 << forest.height) - 1
+        self._trees = [
+            (
+                [
+                    tree.features[node] if node < inner and tree.weights[node] >= limit else -1
+                    for node in range(len(tree.weights))
+                ],
+                tree.cuts,
+                [weight << ((node + 1).bit_length() - 1) for node, weight in enumerate(tree.weights)],
+            )
+            for tree in forest.trees
+        ]
+        self._most = len(forest.trees) * forest.window * ((2 << forest.height) - 1)
+        self._usual, self._points, self._version = forest.usual, forest.points, version
 
-def explained(forest: Forest, values: Features, raw: float) -> tuple[Contribution, ...]:
-    """Return the features whose usual value would lower the score most, each with its share of all that would."""
-    drops: list[tuple[float, str]] = []
-    for number, name in enumerate(NAMES):
-        if values[number] != forest.usual[number]:
-            instead = (*values[:number], forest.usual[number], *values[number + 1 :])
-            drop = raw - raw_score(forest, instead)
-            if drop > 0:
-                drops.append((drop, name))
-    total = sum(drop for drop, _ in drops)
-    first = sorted(drops, key=lambda each: (-each[0], each[1]))[:REASONS_MAX]
-    return tuple(Contribution(feature=name, share=int(1_000 * drop / total)) for drop, name in first)
+    def raw(self, values: Features) -> float:
+        """Return how unusual something is, 0 to 1; comparable only within one version."""
+        total = 0
+        for features, cuts, weights in self._trees:
+            node = 0
+            while (feature := features[node]) >= 0:
+                total += weights[node]
+                node = 2 * node + (1 if values[feature] < cuts[node] else 2)
+            total += weights[node]
+        return 1 - total / self._most
+
+    def score(self, values: Features) -> Score:
+        """Return the calibrated score, and for what is unusual the features that make it so."""
+        raw = self.raw(values)
+        place = bisect_left(self._points, raw)
+        calibrated = QUANTILES[place - 1] if place else 0
+        because = self.explained(values, raw) if calibrated >= EXPLAINED_FROM else ()
+        return Score(score=calibrated, version=self._version, because=because)
+
+    def explained(self, values: Features, raw: float) -> tuple[Contribution, ...]:
+        """Return the features whose usual value would lower the score most, each with its share of all that would."""
+        drops: list[tuple[float, str]] = []
+        for number, name in enumerate(NAMES):
+            if values[number] != self._usual[number]:
+                instead = (*values[:number], self._usual[number], *values[number + 1 :])
+                drop = raw - self.raw(instead)
+                if drop > 0:
+                    drops.append((drop, name))
+        total = sum(drop for drop, _ in drops)
+        first = sorted(drops, key=lambda each: (-each[0], each[1]))[:REASONS_MAX]
+        return tuple(Contribution(feature=name, share=int(1_000 * drop / total)) for drop, name in first)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wallet_service.fraud.anomaly import store
-from wallet_service.fraud.anomaly.forest import Forest, Malformed, read
+from wallet_service.fraud.anomaly.forest import Malformed, Scorer, read
 from wallet_service.runtime.errors import DatabaseError
 from wallet_service.runtime.session import Statements
 
@@ -22,7 +22,7 @@ class Scoring:
     """A version, ready to score."""
 
     version: int
-    forest: Forest
+    scorer: Scorer
 
 
 class Models:
@@ -42,12 +42,12 @@ class Models:
         document = await store.read_model(self._db, version, timeout_seconds=_READ_SECONDS)
         try:
             # A few milliseconds, so not in between the calls that this process answers.
-            forest = await asyncio.to_thread(read, document or b"")
+            scorer = await asyncio.to_thread(_prepared, document or b"", version)
         except Malformed as fault:
             _log.warning("version %d of the anomaly model cannot be used: %s", version, fault)
             self._unusable, self.scoring = version, None
             return
-        self.scoring = Scoring(version=version, forest=forest)
+        self.scoring = Scoring(version=version, scorer=scorer)
 
     async def run(self) -> None:
         """Look for ever; a database that is away leaves what is known."""
@@ -57,3 +57,7 @@ class Models:
             except DatabaseError as fault:
                 _log.warning("the anomaly model was not refreshed: %s", fault)
             await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _prepared(document: bytes, version: int) -> Scorer:
+    return Scorer(read(document), version)

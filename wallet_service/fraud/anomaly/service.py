@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wallet_service.fraud.anomaly.calibration import QUANTILES
 from wallet_service.fraud.anomaly.features import NotFinite, features_of
-from wallet_service.fraud.anomaly.forest import score
 from wallet_service.fraud.anomaly.live import Models
 from wallet_service.fraud.anomaly.model import Attempt, Features, Profile, Score
 from wallet_service.fraud.anomaly.observed import Observation, Observations
@@ -86,9 +84,7 @@ class Anomaly:
             self.counts.refused += 1
             return None
         self.counts.scored += 1
-        return Scored(
-            score=score(scoring.forest, scoring.version, values, QUANTILES), profile=profile, features=values
-        )
+        return Scored(score=scoring.scorer.score(values), profile=profile, features=values)
 
     def granted(self, scored: Scored, attempt: Attempt, available: int) -> None:
         """Remember a redemption that was granted without suspicion and left `available`; call it behind the reply.

@@ -12,8 +12,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from wallet_service.fraud.anomaly import store
-from wallet_service.fraud.anomaly.calibration import CALIBRATED_MIN, QUANTILES, TooFew, calibrated
-from wallet_service.fraud.anomaly.forest import Forest, read, score, written
+from wallet_service.fraud.anomaly.calibration import CALIBRATED_MIN, TooFew, calibrated
+from wallet_service.fraud.anomaly.forest import Forest, Scorer, read, written
 from wallet_service.fraud.anomaly.learner import Learner, new_learner
 from wallet_service.fraud.anomaly.measuring import measured
 from wallet_service.fraud.anomaly.model import Accountable, Example, Label, Metrics, Origin, Shape, Version
@@ -188,16 +188,15 @@ def fitted(learner: Learner, examples: Sequence[Example]) -> Forest:
 
 def metrics_of(forest: Forest, examples: Sequence[Example]) -> Metrics:
     """Return how a model does on these; against all that nobody spoke of, if nobody called any honest."""
-    fraud = [_score(forest, example) for example in examples if example.fraud]
-    said = [_score(forest, example) for example in examples if example.fraud is False]
+    scorer = Scorer(forest, 0)
+    fraud, said, silent = (
+        [scorer.score(example.features).score for example in examples if example.fraud is label]
+        for label in (True, False, None)
+    )
     base = Metrics(redemptions=len(examples), labelled_fraud=len(fraud), labelled_honest=len(said))
     if not fraud:
         return base
-    return measured(base, fraud, said or [_score(forest, each) for each in examples if each.fraud is None])
-
-
-def _score(forest: Forest, example: Example) -> int:
-    return score(forest, 0, example.features, QUANTILES).score
+    return measured(base, fraud, said or silent)
 
 
 def _pages(wallets: Sequence[WalletId]) -> list[list[WalletId]]:
