@@ -76,7 +76,8 @@ def _play(
 ) -> int:
     from wallet_client import WalletError
 
-    from wallet_service.cli.demo.verdict import reach_verdict, show, verdict_json
+    from wallet_service.cli.demo.showing import show, verdict_json
+    from wallet_service.cli.demo.verdict import reach_verdict
     from wallet_service.cli.show import console, json_line
 
     reached: list[Verdict] = []
