@@ -29,13 +29,17 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
+RING_LINKS: Final = 1_000_000
+"""Ten million, which take two minutes to make: python -m loadtest.rings."""
 PARTS: Final = (
     "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "earn", "growth",
-    "maturing",
+    "rings", "model", "maturing",
 )  # fmt: skip
 EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
 """What a whole run measures; a million wallets of many ages take minutes to make."""
 AGING: Final = (1_000_000, 20_000)
+ALONE: Final = frozenset({"backtest", "rings", "model", "maturing"})
+"""What needs none of the wallets that the others share."""
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -69,22 +73,27 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
-        if parts != {"maturing"}:
+        if parts - ALONE:
             uvloop.run(serve_and_measure(run, parts))
-        # Each with processes of its own, in this order.
-        apart: dict[str, Callable[[], object]] = {
-            "in_process": lambda: figures.in_process(run),
-            "backtest": lambda: figures.backtest(run),
-            "workers": lambda: uvloop.run(figures.workers(run)),
-            "overload": lambda: uvloop.run(overload(run)),
-            "earn": lambda: uvloop.run(earn(run)),
-            "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
-            "maturing": lambda: figures.maturing(run, *AGING),
-        }
-        for name, measured in apart.items():
-            if name in parts:
-                measured()
+        for part, figure in _others(run).items():
+            if part in parts:
+                figure()
         return run.found
+
+
+def _others(run: Run) -> dict[str, Callable[[], None]]:
+    """Return what starts its own processes, in the order in which it is measured."""
+    return {
+        "in_process": lambda: figures.in_process(run),
+        "backtest": lambda: figures.backtest(run),
+        "workers": lambda: uvloop.run(figures.workers(run)),
+        "overload": lambda: uvloop.run(overload(run)),
+        "earn": lambda: uvloop.run(earn(run)),
+        "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
+        "rings": lambda: uvloop.run(figures.rings(run, RING_LINKS)),
+        "model": lambda: figures.model(run),
+        "maturing": lambda: figures.maturing(run, *AGING),
+    }
 
 
 def main() -> None:
