@@ -41,7 +41,10 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         "quote / echo_unary": (("quote", "64"), ("echo_unary", "64")),
         "hot_wallet / pairs_batch 256": (("hot_wallet", "256"), ("pairs_batch", "256")),
         **{
-            f"pairs_batch_fraud / pairs_batch_active {n}": (("pairs_batch_fraud", n), ("pairs_batch_active", n))
+            f"pairs_batch_fraud / pairs_batch_active {n}": (
+                ("pairs_batch_fraud", n),
+                ("pairs_batch_active", n),
+            )
             for n in ("256", "1024")
         },
         "growth large / small": (("growth", "large"), ("growth", "small")),

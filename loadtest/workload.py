@@ -59,7 +59,9 @@ def fraud_policy() -> str:
         {"name": "FARM", "measure": "wallets", "by": "device", "window": "day", "above": 250, "verdict": "refuse"},
         {"name": "TAKEOVER", "measure": "link_age", "below": 0, "verdict": "review"},
     ]  # fmt: skip
-    return json.dumps({"limits": limits, "devices": {"second_device": "refuse"}, "review": {"above_minor": high}})
+    return json.dumps(
+        {"limits": limits, "devices": {"second_device": "refuse"}, "review": {"above_minor": high}}
+    )
 
 
 async def seed(database_url: str, first: int, last: int, entries_each: int = 0) -> None:

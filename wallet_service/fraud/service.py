@@ -184,9 +184,8 @@ class Fraud:
 
 
 def _signals(attempt: Attempt, tally: Tally) -> Signals:
-    signals = attempt.signals()
     link_age = None if tally.linked_at is None else max(0, attempt.second - tally.linked_at)
-    return replace(signals, readings=tally.readings, link_age_seconds=link_age)
+    return attempt.signals(tally.readings, link_age)
 
 
 async def _opinions(
