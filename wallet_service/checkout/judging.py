@@ -38,7 +38,7 @@ _COUNTS_FROM, _COUNTS_BELOW = Reason.QUOTE_INVALID.number, Reason.PROGRAM_IMMUTA
 _FRAUD: Final = frozenset({Reason.FRAUD_REFUSED, Reason.DEVICE_CONFLICT})
 
 
-class ReserveWish(Struct, frozen=True, kw_only=True):
+class ReserveWish(Struct, frozen=True, kw_only=True, gc=False):
     """A reservation as the caller asked for it. `program_id` is known if the wallet was named by its customer."""
 
     wallet_id: WalletId

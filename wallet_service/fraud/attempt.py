@@ -9,7 +9,7 @@ from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
 
 
-class Attempt(Struct, frozen=True, kw_only=True, eq=False):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False, eq=False):
     """A redemption or an event at a moment. Each is itself: two with the same content are two attempts."""
 
     of: Of

@@ -16,7 +16,7 @@ FIRST_KEY: Final = "k0"
 """The key whose hashes carry no name: what was kept before keys had any."""
 
 
-class Context(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class Context(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defaults=True):
     """Where a call comes from, as the caller tells it. Empty or None: not told. Not printable: it names a person."""
 
     fingerprint: str = ""
