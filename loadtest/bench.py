@@ -27,7 +27,9 @@ from wallet_service.runtime.migrate import migrate
 REPORT: Final = ROOT / "build" / "bench.json"
 GROWTH_SMALL: Final = (10_000, 9)
 GROWTH_LARGE: Final = (1_000_000, 9)
-PARTS: Final = ("echo", "unary", "batch", "fraud", "in_process", "workers", "trial", "overload", "growth")
+PARTS: Final = (
+    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "growth",
+)  # fmt: skip
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -67,6 +69,8 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
         uvloop.run(serve_and_measure(run, parts))
         if "in_process" in parts:
             figures.in_process(run)
+        if "backtest" in parts:
+            figures.backtest(run)
         if "workers" in parts:
             uvloop.run(figures.workers(run))
         if "overload" in parts:

@@ -179,6 +179,15 @@ def in_process(run: Run) -> None:
         )
 
 
+def backtest(run: Run) -> None:
+    """Measure how many order lines a second a backtest replays, on one core."""
+    output = subprocess.run(
+        [sys.executable, "-m", "loadtest.backtest"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    ).stdout  # fmt: skip
+    run.found["backtest"] = json.loads(output)
+    run.say(f"{'backtest':<28} {run.found['backtest']['lines_per_s']:>10,.0f} order lines/s")
+
+
 def yardstick(run: Run, program_path: Path) -> None:
     """Run the yardstick program that was given, with the same Python, and keep what it prints."""
     output = subprocess.run(

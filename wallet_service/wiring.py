@@ -10,9 +10,11 @@ from typing import Final
 
 from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, review_pb2, wallet_pb2
 
+from wallet_service.admin.backtest import Backtests
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.earning.history import History
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
@@ -40,6 +42,7 @@ from wallet_service.review.rpc import ReviewRpc
 from wallet_service.review.service import Review
 from wallet_service.review.telemetry import watch_review
 from wallet_service.review.worker import ReviewWorker
+from wallet_service.rules.audience import Audience
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
@@ -84,6 +87,8 @@ class Core:
     telemetry: Telemetry
     rulesets: Rulesets
     authoring: Authoring
+    audience: Audience
+    backtests: Backtests
     earning: Earning
     pipeline: Pipeline
     fraud: Fraud
@@ -136,13 +141,15 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
+    authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
     carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
-        rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
         fraud=fraud, fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
+        rulesets=rulesets, authoring=authoring, audience=Audience(database, ledger.programs, rulesets),
+        backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=earning,
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
         review=Review(database, ledger, carrying),
@@ -176,7 +183,10 @@ async def start_server(
             ),
             Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                room=AdminRpc(core.ledger, core.keys, core.authoring, core.fraud_authoring),
+                room=AdminRpc(
+                    core.ledger, core.keys, authoring=core.authoring, audience=core.audience,
+                    backtests=core.backtests, fraud=core.fraud_authoring,
+                ),
             ),
         ],
         authenticator=_authenticator(settings),

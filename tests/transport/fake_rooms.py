@@ -9,7 +9,15 @@ import grpc
 import jwt
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from wallet.v1 import admin_pb2, checkout_pb2, checkout_pb2_grpc, earning_pb2, wallet_pb2, wallet_pb2_grpc
+from wallet.v1 import (
+    admin_pb2,
+    checkout_pb2,
+    checkout_pb2_grpc,
+    earning_pb2,
+    review_pb2,
+    wallet_pb2,
+    wallet_pb2_grpc,
+)
 
 from wallet_service.transport.address import Binding
 from wallet_service.transport.auth import Authenticator, TokenPolicy, mint
@@ -24,6 +32,7 @@ CHECKOUT = checkout_pb2.DESCRIPTOR.services_by_name["CheckoutService"]
 WALLETS = wallet_pb2.DESCRIPTOR.services_by_name["WalletService"]
 ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 EARNING = earning_pb2.DESCRIPTOR.services_by_name["EarningService"]
+REVIEW = review_pb2.DESCRIPTOR.services_by_name["ReviewService"]
 
 QUOTE = checkout_pb2.QuoteRequest(
     wallet={"wallet_id": WALLET},
@@ -99,6 +108,7 @@ async def open_house(
             Hosted(service=WALLETS, room=wallets),
             Hosted(service=ADMIN, room=Rooms(ADMIN)),
             Hosted(service=EARNING, room=Rooms(EARNING)),
+            Hosted(service=REVIEW, room=Rooms(REVIEW)),
         ],
         authenticator=Authenticator(keys or KeyRing(hs256_secret=SECRET), policy or TokenPolicy()),
         binding=binding or Binding(),

@@ -32,7 +32,7 @@ from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.service import Ledger
 from wallet_service.rules.compiler import Compiled
-from wallet_service.rules.model import CapKey, Period
+from wallet_service.rules.model import STRANGER, CapKey, Period, Profile
 from wallet_service.runtime.errors import LedgerRejected
 from wallet_service.runtime.session import Statements
 
@@ -50,10 +50,10 @@ class RulesetSource(Protocol):
     def at(self, program_id: ProgramId, moment: Instant) -> Compiled | None:
         """Return the ruleset of a program that is in force at a moment; None if there is none."""
 
-    async def segments_of(
+    async def profiles_of(
         self, program_id: ProgramId, customer_refs: Sequence[str], *, timeout_seconds: float
-    ) -> Mapping[str, frozenset[str]]:
-        """Return the segments of each of these customers that is in one."""
+    ) -> Mapping[str, Profile]:
+        """Return what is recorded of each of these customers of whom something is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,8 +67,8 @@ class Round:
     owing: list[Event] = field(default_factory=list)
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
-    segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
     signals: dict[EventId, Signals] = field(default_factory=dict)
+    profiles: dict[WalletId, Profile] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
 
     @property
@@ -121,8 +121,8 @@ class Pipeline:
         work.pace = await store.read_pace(self._db, work.claims, window, timeout_seconds=_SECONDS)
         for program_id in {claim.program_id for claim in work.claims}:
             named = {c.customer_ref: c.wallet_id for c in work.claims if c.program_id == program_id}
-            found = await self._rules.segments_of(program_id, list(named), timeout_seconds=_SECONDS)
-            work.segments |= {named[ref]: segments for ref, segments in found.items()}
+            found = await self._rules.profiles_of(program_id, list(named), timeout_seconds=_SECONDS)
+            work.profiles |= {named[ref]: profile for ref, profile in found.items()}
         work.used = await self._used(work)
         ruled = attempts_of(work.due, self._fraud.policies)
         gathered = await self._fraud.gather(ruled)
@@ -155,7 +155,7 @@ class Pipeline:
             desks[claim.wallet_id] = Desk(
                 now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
                 rules=partial(self._rules.at, program_id),
-                segments=work.segments.get(claim.wallet_id, frozenset()),
+                profile=work.profiles.get(claim.wallet_id, STRANGER),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0,

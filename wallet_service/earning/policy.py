@@ -32,6 +32,7 @@ from wallet_service.kernel.errors import Reason
 from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import (
     NOTHING,
+    STRANGER,
     Basket,
     CapKey,
     CapUse,
@@ -40,6 +41,7 @@ from wallet_service.rules.model import (
     Line,
     Period,
     Priced,
+    Profile,
 )
 from wallet_service.rules.policy import cap_keys, price
 
@@ -71,7 +73,7 @@ class Desk:
     policy: Policy
     limits: PaceLimits
     rules: RulesetAt
-    segments: frozenset[str] = frozenset()
+    profile: Profile = STRANGER
     tier: str = ""
     events: dict[EventId, Event] = field(default_factory=dict)
     """Everything known of, as it is now; `changed` names what is to be written."""
@@ -136,8 +138,10 @@ def basket_of(content: Content) -> Basket:
 def customer_of(desk: Desk, content: Content) -> Customer:
     """Return what rules may know of the customer."""
     first = content.kind is EventKind.PURCHASE and not desk.bought
+    # What the source says with the event is newer than what was recorded of the customer.
+    attributes = {**desk.profile.attributes, **content.attributes}
     return Customer(
-        segments=desk.segments, tier=desk.tier, attributes=content.attributes, first_purchase=first
+        segments=desk.profile.segments, tier=desk.tier, attributes=attributes, first_purchase=first
     )
 
 

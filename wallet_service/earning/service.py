@@ -20,7 +20,7 @@ from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left, wallet_not_found
-from wallet_service.rules.model import Period, Priced
+from wallet_service.rules.model import STRANGER, Period, Priced
 from wallet_service.runtime.session import Statements
 
 _LAST_ID: Final = EventId("ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -124,14 +124,14 @@ class Earning:
         if foreign is not None:
             return foreign
         ref = view.wallet.customer_ref
-        segments = await self._rules.segments_of(program_id, [ref], timeout_seconds=left(deadline))
+        profiles = await self._rules.profiles_of(program_id, [ref], timeout_seconds=left(deadline))
         claim = store.Claim(wallet_id=wallet_id, program_id=program_id, now=view.now, customer_ref=ref)
         pace = await store.read_pace(
             self._db, [claim], self._limits.window_seconds, timeout_seconds=left(deadline)
         )
         desk = Desk(
             now=view.now, policy=self.policies.of(program_id), limits=self._limits,
-            rules=partial(self._rules.at, program_id), segments=segments.get(ref, frozenset()),
+            rules=partial(self._rules.at, program_id), profile=profiles.get(ref, STRANGER),
             bought=pace[wallet_id].bought,
         )  # fmt: skip
         await self._read_headroom(desk, claim, content, deadline)

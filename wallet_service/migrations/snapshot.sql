@@ -1057,6 +1057,38 @@ begin
 end
 $$;
 
+CREATE FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_newest bigint;
+begin
+  select coalesce(max(r.version), 0) into v_newest from rules.ruleset as r where r.program_id = p_program_id;
+  if v_newest = p_expected then
+    insert into rules.ruleset (
+      program_id, version, document, origin, effective_at, published_at, maker, subject, second_person, actor, reason
+    ) values (
+      p_program_id, p_expected + 1, p_document, p_origin, coalesce(ledger.moment(p_effective), clock_timestamp()),
+      clock_timestamp(), p_maker, p_subject, p_second_person, p_actor, p_reason
+    )
+    on conflict (program_id, version) do nothing;
+    if found then
+      perform rules.note_change(
+        p_program_id, 'ruleset', 'ruleset', p_expected + 1, p_document, p_actor, p_reason
+      );
+      return p_expected + 1;
+    end if;
+  end if;
+  return (
+    select r.version from rules.ruleset as r
+    where
+      r.program_id = p_program_id and r.version = p_expected + 1 and r.document = p_document
+      and r.origin = p_origin and (p_effective is null or r.effective_at = ledger.moment(p_effective))
+  );
+end
+$$;
+
 CREATE FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1081,6 +1113,35 @@ begin
   end if;
   perform rules.note_change(p_program_id, 'campaign', p_campaign_id, v_revision, p_document, p_actor, p_reason);
   return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_written bigint;
+  v_forgotten bigint;
+begin
+  insert into rules.customer as c (program_id, customer_ref, attributes, actor, reason, updated_at)
+  select p_program_id, n.customer_ref, n.attributes, p_actor, p_reason, clock_timestamp()
+  from unnest(p_refs, p_attributes) as n (customer_ref, attributes)
+  where n.attributes <> '{}'
+  order by n.customer_ref
+  on conflict (program_id, customer_ref) do update
+  set attributes = excluded.attributes, actor = excluded.actor, reason = excluded.reason, updated_at = excluded.updated_at
+  where c.attributes <> excluded.attributes;
+  get diagnostics v_written = row_count;
+  delete from rules.customer as c
+  where
+    c.program_id = p_program_id
+    and c.customer_ref in (
+      select n.customer_ref from unnest(p_refs, p_attributes) as n (customer_ref, attributes)
+      where n.attributes = '{}'
+    );
+  get diagnostics v_forgotten = row_count;
+  return v_written + v_forgotten;
 end
 $$;
 
@@ -1111,6 +1172,49 @@ begin
 end
 $$;
 
+CREATE FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_before rules.draft;
+  v_revision bigint;
+begin
+  select * into v_before from rules.draft as d
+  where d.program_id = p_program_id and d.name = p_name
+  for update;
+  v_revision := rules.put_draft(p_program_id, p_name, p_expected, p_document, p_actor, p_reason);
+  if v_before.document is distinct from p_document or v_before.subject = '' then
+    update rules.draft as d set subject = p_subject
+    where d.program_id = p_program_id and d.name = p_name and d.document = p_document;
+  end if;
+  return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint;
+begin
+  insert into rules.policy as p (program_id, revision, second_person)
+  values (p_program_id, 1, p_second_person)
+  on conflict (program_id) do update
+  set revision = p.revision + 1, second_person = excluded.second_person
+  where p.second_person <> excluded.second_person
+  returning p.revision into v_revision;
+  if v_revision is null then
+    return (select p.revision from rules.policy as p where p.program_id = p_program_id);
+  end if;
+  perform rules.note_change(
+    p_program_id, 'policy', 'policy', v_revision, format('second person: %s', p_second_person), p_actor, p_reason
+  );
+  return v_revision;
+end
+$$;
+
 CREATE FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1134,6 +1238,55 @@ begin
     format('%s; %s added, %s removed', p_title, cardinality(p_add), cardinality(p_remove)), p_actor, p_reason
   );
   return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_new boolean;
+  v_changed boolean;
+  v_added bigint;
+  v_removed bigint;
+  v_segment rules.segment;
+begin
+  insert into rules.segment (program_id, segment_id, revision, title, rule, updated_at)
+  values (p_program_id, p_segment_id, 1, coalesce(p_title, ''), coalesce(p_rule, ''), clock_timestamp())
+  on conflict (program_id, segment_id) do nothing;
+  v_new := found;
+  select * into v_segment from rules.segment as s
+  where s.program_id = p_program_id and s.segment_id = p_segment_id
+  for update;
+  v_changed := (p_title is not null and p_title <> v_segment.title)
+    or (p_rule is not null and p_rule <> v_segment.rule);
+  insert into rules.segment_member (program_id, customer_ref, segment_id)
+  select p_program_id, c.customer_ref, p_segment_id
+  from unnest(p_add) as c (customer_ref)
+  where c.customer_ref <> all (p_remove)
+  order by c.customer_ref
+  on conflict do nothing;
+  get diagnostics v_added = row_count;
+  delete from rules.segment_member as m
+  where m.program_id = p_program_id and m.segment_id = p_segment_id and m.customer_ref = any(p_remove);
+  get diagnostics v_removed = row_count;
+  if not v_new and not v_changed and v_added = 0 and v_removed = 0 then
+    return v_segment.revision;
+  end if;
+  if not v_new then
+    update rules.segment as s
+    set
+      revision = s.revision + 1, title = coalesce(p_title, s.title), rule = coalesce(p_rule, s.rule),
+      updated_at = clock_timestamp()
+    where s.program_id = p_program_id and s.segment_id = p_segment_id
+    returning s.* into v_segment;
+  end if;
+  perform rules.note_change(
+    p_program_id, 'segment', p_segment_id, v_segment.revision,
+    format('%s %s; %s added, %s removed', v_segment.title, v_segment.rule, v_added, v_removed), p_actor, p_reason
+  );
+  return v_segment.revision;
 end
 $$;
 
@@ -1507,7 +1660,16 @@ CREATE TABLE rules.change (
     actor text NOT NULL,
     reason text NOT NULL,
     at timestamp with time zone NOT NULL,
-    CONSTRAINT change_kind_check CHECK ((kind = ANY (ARRAY['draft'::text, 'ruleset'::text, 'campaign'::text, 'segment'::text])))
+    CONSTRAINT change_kind_check CHECK ((kind = ANY (ARRAY['draft'::text, 'ruleset'::text, 'campaign'::text, 'segment'::text, 'policy'::text])))
+);
+
+CREATE TABLE rules.customer (
+    program_id text NOT NULL,
+    customer_ref text NOT NULL,
+    attributes text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE rules.draft (
@@ -1515,7 +1677,14 @@ CREATE TABLE rules.draft (
     name text NOT NULL,
     revision bigint NOT NULL,
     document text NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    subject text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE rules.policy (
+    program_id text NOT NULL,
+    revision bigint NOT NULL,
+    second_person boolean NOT NULL
 );
 
 CREATE TABLE rules.ruleset (
@@ -1527,6 +1696,10 @@ CREATE TABLE rules.ruleset (
     published_at timestamp with time zone NOT NULL,
     actor text NOT NULL,
     reason text NOT NULL,
+    maker text DEFAULT ''::text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    second_person boolean DEFAULT false NOT NULL,
+    CONSTRAINT ruleset_made_by_two CHECK (((NOT second_person) OR ((maker <> ''::text) AND (maker <> subject)))),
     CONSTRAINT ruleset_version_check CHECK ((version > 0))
 );
 
@@ -1535,7 +1708,8 @@ CREATE TABLE rules.segment (
     segment_id text NOT NULL,
     revision bigint NOT NULL,
     title text NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    rule text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE rules.segment_member (
@@ -1624,8 +1798,14 @@ ALTER TABLE ONLY rules.campaign
 ALTER TABLE ONLY rules.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (program_id, kind, name, revision);
 
+ALTER TABLE ONLY rules.customer
+    ADD CONSTRAINT customer_pkey PRIMARY KEY (program_id, customer_ref);
+
 ALTER TABLE ONLY rules.draft
     ADD CONSTRAINT draft_pkey PRIMARY KEY (program_id, name);
+
+ALTER TABLE ONLY rules.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id);
 
 ALTER TABLE ONLY rules.ruleset
     ADD CONSTRAINT ruleset_pkey PRIMARY KEY (program_id, version);
@@ -1646,6 +1826,8 @@ CREATE INDEX event_debt ON earning.event USING btree (wallet_id) WHERE (debt > 0
 CREATE INDEX event_due ON earning.event USING btree (wallet_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
 
 CREATE INDEX event_in_review ON earning.event USING btree (wallet_id) WHERE (state = 2);
+
+CREATE INDEX event_occurred ON earning.event USING btree (program_id, occurred_at, event_id, wallet_id) WHERE (kind <> 8);
 
 CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHERE (order_ref <> ''::text);
 
@@ -1697,8 +1879,14 @@ ALTER TABLE ONLY ledger.wallet
 ALTER TABLE ONLY rules.campaign
     ADD CONSTRAINT campaign_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
+ALTER TABLE ONLY rules.customer
+    ADD CONSTRAINT customer_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
 ALTER TABLE ONLY rules.draft
     ADD CONSTRAINT draft_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.policy
+    ADD CONSTRAINT policy_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
 ALTER TABLE ONLY rules.ruleset
     ADD CONSTRAINT ruleset_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
@@ -1791,14 +1979,29 @@ REVOKE ALL ON FUNCTION rules.note_change(p_program_id text, p_kind text, p_name 
 REVOKE ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) TO wallet_app;
 
+REVOKE ALL ON FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) TO wallet_app;
 
 REVOKE ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
 
+REVOKE ALL ON FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) TO wallet_app;
 
 GRANT SELECT ON TABLE earning.budget TO wallet_app;
 
@@ -1846,7 +2049,11 @@ GRANT SELECT ON TABLE rules.campaign TO wallet_app;
 
 GRANT SELECT ON TABLE rules.change TO wallet_app;
 
+GRANT SELECT ON TABLE rules.customer TO wallet_app;
+
 GRANT SELECT ON TABLE rules.draft TO wallet_app;
+
+GRANT SELECT ON TABLE rules.policy TO wallet_app;
 
 GRANT SELECT ON TABLE rules.ruleset TO wallet_app;
 

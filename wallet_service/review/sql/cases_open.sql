@@ -1,4 +1,5 @@
--- Promise: answers a page of cases that wait for a person, the most urgent first, of a program or of all ($1), in these states or in all ($2),
+-- Promise: answers a page of cases that wait for a person, the most urgent first, of a program or of all ($1), in these
+-- states or in all ($2),
 -- of one reviewer or of all ($3), of one wallet or of all ($4), after a position ($5 to $7). A case whose lease has run
 -- out is as open as one that nobody took.
 select
