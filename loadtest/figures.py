@@ -16,6 +16,8 @@ import grpc
 from wallet_client import AsyncWalletClient
 
 from loadtest.measure import Figure, rate
+from loadtest.model import measure as measure_model
+from loadtest.rings import measure as measure_rings
 from loadtest.stage import ROOT, Process, Stage
 from loadtest.workload import Shopper, fraud_policy, move, program, seed, unary_acts, wallet_ids
 from wallet_service.transport.auth import mint
@@ -188,6 +190,20 @@ def backtest(run: Run) -> None:
     run.say(f"{'backtest':<28} {run.found['backtest']['lines_per_s']:>10,.0f} order lines/s")
 
 
+def maturing(run: Run, wallets: int, due: int) -> None:
+    """Measure how value matures, expires and is warned about in many wallets."""
+    output = subprocess.run(
+        [sys.executable, "-m", "loadtest.maturing", str(wallets), str(due)], cwd=ROOT, env=run.stage.environment(),
+        capture_output=True, text=True, check=True, timeout=1_200,
+    ).stdout  # fmt: skip
+    run.found["maturing"] = json.loads(output)
+    for name, figure in run.found["maturing"].items():
+        if isinstance(figure, dict):
+            run.say(
+                f"{name:<28} {figure['per_s']:>10,.0f}/s   {figure['wallets']:>9,} wallets in {figure['seconds']:.1f} s"
+            )
+
+
 def yardstick(run: Run, program_path: Path) -> None:
     """Run the yardstick program that was given, with the same Python, and keep what it prints."""
     output = subprocess.run(
@@ -214,6 +230,21 @@ async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> No
             run.found.setdefault("growth", {})[name] = figure.as_json()
             run.say(f"{'growth ' + name:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms")
     run.stage.stop(process)
+
+
+async def rings(run: Run, links: int) -> None:
+    """Look up rings beside many links, and join new ones."""
+    found = run.found["rings"] = await measure_rings(run.stage.database_url, links)
+    run.say(
+        f"{'rings look-up':<28} {links:>10,} links  p50 {found['lookup_1']['p50_ms']:>8.2f} ms"
+        f"   p99 {found['lookup_1']['p99_ms']:>8.2f} ms"
+    )
+
+
+def model(run: Run) -> None:
+    """Score and learn, in microseconds of one processor."""
+    found = run.found["model"] = measure_model()
+    run.say(f"{'model score + learn':<28} {found['score_and_learn_us']:>10.1f} µs a decision")
 
 
 async def settle(seconds: float = 1.0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,26 @@ from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
 from wallet_service.earning.history import History
+from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
-from wallet_service.earning.worker import EarningWorker
+from wallet_service.earning.worker import EarningWorker, LookoutWorker
+from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
+from wallet_service.fraud.anomaly.service import Anomaly
+from wallet_service.fraud.anomaly.telemetry import watch_anomaly
 from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.fraud.devices import DeviceKeys
 from wallet_service.fraud.model import PaceLimits
+from wallet_service.fraud.rings.service import Rings
+from wallet_service.fraud.rings.telemetry import watch_rings
+from wallet_service.fraud.rings.worker import RingWorker
 from wallet_service.fraud.service import Fraud
 from wallet_service.fraud.telemetry import watch_fraud
 from wallet_service.fraud.worker import FraudWorker
+from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.batcher import Limits
@@ -93,22 +102,20 @@ class Core:
     pipeline: Pipeline
     fraud: Fraud
     fraud_authoring: FraudAuthoring
+    lookout: Lookout
     review: Review
     review_worker: ReviewWorker
+    anomaly: Anomaly
+    rings: Rings
 
 
 async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, *, worker: int = 0) -> Core:
     """Connect to the database and the cache and start the ledger with its background loops."""
     telemetry = start_telemetry(settings, worker=worker)
     life.on_stop("telemetry", telemetry.close)
-    options = DatabaseOptions.from_settings(settings, addresses.database_url)
-    database = await life.enter(
-        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
-    )
-    cache = Cache.from_settings(settings, addresses.redis_url)
-    life.on_stop("cache", cache.close)
-    telemetry.watch_cache(cache)
     telemetry.watch_loops(lambda: life.restarts)
+    database, cache = await _connect(settings, addresses, life)
+    telemetry.watch_cache(cache)
     limits = Limits(
         batch_max=settings.batch_max, in_flight_max=settings.batches_in_flight, queue_max=settings.queue_max,
         statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
@@ -126,13 +133,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     watch_ledger(telemetry.meter, ledger)
     watch_fraud(telemetry.meter, fraud)
     life.on_stop("ledger", ledger.close)
-    try:
-        await ledger.programs.refresh()
-        await rulesets.refresh()
-        await policies.refresh()
-        await fraud.policies.refresh()
-    except DatabaseError as fault:
-        raise StartError(_unusable(fault)) from fault
+    await _read_once(ledger.programs.refresh, rulesets.refresh, policies.refresh, fraud.policies.refresh)
     life.keep("programs", ledger.programs.run)
     life.keep("rulesets", rulesets.run)
     life.keep("earning-policies", policies.run)
@@ -141,6 +142,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
+    anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
     authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
@@ -152,11 +154,47 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=earning,
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
+        lookout=Lookout(database, ledger, policies),
+        anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying),
         review_worker=ReviewWorker(
-            database, Opening(database, ledger), carrying, settings.sweep_interval_ms / 1_000
+            database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
         ),
     )  # fmt: skip
+
+
+async def _connect(settings: Settings, addresses: Addresses, life: Lifecycle) -> tuple[Database, Cache]:
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await life.enter(
+        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
+    )
+    cache = Cache.from_settings(settings, addresses.redis_url)
+    life.on_stop("cache", cache.close)
+    return database, cache
+
+
+async def _read_once(*reads: Callable[[], Awaitable[None]]) -> None:
+    """Read what must be known before the first call; raises StartError where the database does not hold it."""
+    try:
+        for read in reads:
+            await read()
+    except DatabaseError as fault:
+        raise StartError(unusable(fault)) from fault
+
+
+def _start_advisors(
+    fraud: Fraud, database: Database, cache: Cache, telemetry: Telemetry, life: Lifecycle
+) -> tuple[Anomaly, Rings]:
+    """Let the anomaly model and the rings advise the judges, and hear what was seen and granted."""
+    anomaly = Anomaly(database, cache)
+    watch_anomaly(telemetry.meter, anomaly)
+    life.keep("anomaly", anomaly.run)
+    rings = Rings(database)
+    life.on_stop("rings", rings.close)
+    ears = RingEars(rings)
+    life.keep("ring-links", ears.run)
+    fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
+    return anomaly, rings
 
 
 async def start_server(
@@ -208,15 +246,19 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, events moving and cases opened."""
+    """Keep overdue holds and expired lots swept, events moving, customers warned and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
-    watch_earning(core.telemetry.meter, worker)
+    watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
-    life.keep("fraud-memory", FraudWorker(core.fraud).run)
+    ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
+    watch_rings(core.telemetry.meter, ring_worker)
+    life.keep("rings", ring_worker.run)
+    life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
+    life.keep("fraud-memory", FraudWorker(core.fraud).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 
@@ -263,14 +305,19 @@ async def reconcile(
     try:
         return await Reconciliation(database, cache).run(program_id, timeout_seconds=timeout_seconds)
     except DatabaseError as fault:
-        raise StartError(_unusable(fault)) from fault
+        raise StartError(unusable(fault)) from fault
     finally:
         if cache is not None:
             await cache.close()
         await database.close()
 
 
-def _unusable(fault: DatabaseError) -> str:
+def _now() -> Instant:
+    return Instant(time.time_ns() // 1_000)
+
+
+def unusable(fault: DatabaseError) -> str:
+    """Say why a database that answers cannot be used."""
     if fault.sqlstate in _NOT_THERE:
         return "the database does not hold this version's tables and functions: run `wallet migrate` first"
     return f"the database cannot be used: {' '.join(str(fault).split())}"

@@ -12,6 +12,10 @@ PLANTED = {
     "Slices flow one way": ("ledger/service.py", "wallet_service.checkout.policy"),
     "Rooms of the ledger flow one way": ("ledger/batcher.py", "wallet_service.ledger.service"),
     "Rooms of every other slice flow one way": ("checkout/policy.py", "wallet_service.checkout.service"),
+    "Rooms of the rings and of the anomaly model": (
+        "fraud/rings/policy.py",
+        "wallet_service.fraud.rings.service",
+    ),
     "Rooms of the rules flow one way": ("rules/rounding.py", "wallet_service.rules.policy"),
     "Rooms of fraud flow one way": ("fraud/plan.py", "wallet_service.fraud.service"),
     "The decision reads in one direction": ("ledger/decide/lots.py", "wallet_service.ledger.decide.draft"),

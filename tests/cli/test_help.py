@@ -19,8 +19,9 @@ COMMANDS = {
     "token",
     "wallet",
     "reconcile",
-    "review",
     "rules",
+    "model",
+    "review",
 }
 
 

@@ -12,6 +12,7 @@ from wallet_service.cli import (
     demonstrating,
     fraud,
     health,
+    model,
     reconciling,
     reviewing,
     rules,
@@ -74,6 +75,7 @@ app.command("health", rich_help_panel=_RUN)(health.health)
 app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
 app.add_typer(rules.app, rich_help_panel=_USE)
+app.add_typer(model.app, rich_help_panel=_USE)
 app.add_typer(fraud.app, rich_help_panel=_USE)
 app.add_typer(reviewing.app, rich_help_panel=_USE)
 # Also without the second word: `wallet show demo/anna`.

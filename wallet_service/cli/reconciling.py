@@ -43,7 +43,7 @@ def reconcile(
 
     settings = load_settings(given(data_dir=data_dir))
     set_up_logging(level=settings.log_level, as_json=settings.log_json)
-    addresses = _addresses(settings)
+    addresses = addresses_of(settings)
     from wallet_service.wiring import reconcile
 
     report = asyncio.run(
@@ -131,7 +131,8 @@ def _remark(check: Check) -> str:
     return " · ".join(part for part in (count, check.note) if part)
 
 
-def _addresses(settings: Settings) -> Addresses:
+def addresses_of(settings: Settings) -> Addresses:
+    """Return the servers that the settings name, else those of `wallet up` on this data folder."""
     from wallet_service.cli.hint import read_hint
     from wallet_service.runtime.errors import ConfigError
 

@@ -14,7 +14,7 @@ from wallet_service.fraud.live import Policies
 from wallet_service.fraud.model import Of
 from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.service import Fraud
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import WalletId, wallet_id_of
 
 RECORD_SECONDS: Final = 5.0
 
@@ -53,8 +53,16 @@ async def note_judgements(fraud: Fraud, desks: Mapping[WalletId, Desk], due: Seq
         attempt, in_force = attempt_of(event), fraud.policies.of(event.program_id)
         if in_force is not None:
             fraud.concluded(attempt, in_force, judgement, failed=False, repeated=False)
+            _pass_on_referral(fraud, event)
         if judgement.notable:
             signals = desk.signals.get(event.event_id) or attempt.signals()
             version = 0 if in_force is None else in_force.version
             records.append(record_of(attempt, signals, judgement, version))
     await fraud.record(records, timeout_seconds=RECORD_SECONDS)
+
+
+def _pass_on_referral(fraud: Fraud, event: Event) -> None:
+    """Let the rings know who came by whose word, if the referral names a customer of the program."""
+    if event.kind is EventKind.REFERRAL and event.content.subject:
+        by = wallet_id_of(event.program_id, event.content.subject)
+        fraud.heard_of_referral(event.wallet_id, by, event.received_at)

@@ -13,6 +13,7 @@ from wallet_service.fraud.counters import Correction, Counters, Memory
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.model import By
+from wallet_service.fraud.opinions import Hearsay
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND
 from wallet_service.runtime.errors import (
     DatabaseConflict,
@@ -50,6 +51,7 @@ class Behind:
         self._recent: dict[tuple[str, str], int] = {}
         self._wake = asyncio.Event()
         self.dropped = 0
+        self.hearsay: Hearsay | None = None
 
     @property
     def waiting(self) -> int:
@@ -145,3 +147,10 @@ class Behind:
                 _log.warning("%d sightings were not written down: %s", len(part), fault)
                 for sighting in part:
                     self._recent.pop((sighting.wallet_id, sighting.key), None)
+            else:
+                self._pass_on(part)
+
+    def _pass_on(self, sightings: Sequence[store.Sighting]) -> None:
+        if self.hearsay is not None:
+            for sighting in sightings:
+                self.hearsay.saw(sighting.wallet_id, By(sighting.kind), sighting.key, sighting.at)

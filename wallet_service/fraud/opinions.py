@@ -8,7 +8,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.model import Signals
+from wallet_service.fraud.model import By, Signals
+from wallet_service.kernel.clock import Instant
+from wallet_service.kernel.ids import WalletId
 
 
 class Opinion(Struct, frozen=True, kw_only=True):
@@ -23,3 +25,16 @@ class Advisor(Protocol):
 
     async def opinions(self, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
         """Return an opinion for each, in order; None: none."""
+
+    def granted(self, attempt: Attempt) -> None:
+        """Hear of an attempt that was let pass and went through; called behind the reply."""
+
+
+class Hearsay(Protocol):
+    """Who keeps what wallets were seen with, for more than counting. Never waited for."""
+
+    def saw(self, wallet_id: WalletId, by: By, key: str, at: Instant) -> None:
+        """Hear that a wallet was seen with something, by its keyed hash."""
+
+    def referred(self, wallet_id: WalletId, by: WalletId, at: Instant) -> None:
+        """Hear that a wallet came by another one's word."""

@@ -29,7 +29,7 @@ from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.question import Tally
 from wallet_service.fraud.store import forget_sightings
 from wallet_service.kernel.clock import Instant, after
-from wallet_service.kernel.ids import ProgramId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.gathering import Gathering
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.errors import DatabaseError
@@ -39,6 +39,8 @@ _log = logging.getLogger(__name__)
 ASKED_MAX: Final = 128
 """Attempts in one round trip to the cache: it answers nobody else meanwhile, and who asks of one waits for all."""
 FORGET_SECONDS: Final = 5.0
+KEPT_SHARE: Final = 0.25
+"""Of the budget: what advisors may not take."""
 Ruled = tuple[Attempt, InForce]
 
 
@@ -130,14 +132,19 @@ class Fraud:
             else:
                 self.behind.remember(memories)
         signals = [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
-        return await self._advised(ruled, signals, end)
+        # An advisor that is slow loses its own opinion, not what was counted: whoever waits still gets that in time.
+        return await self._advised(ruled, signals, end - self._budget_seconds * KEPT_SHARE)
 
     async def _advised(self, ruled: Sequence[Ruled], signals: list[Signals], end: float) -> list[Signals]:
         of_model = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly]
         of_rings = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.ring]
-        for number, opinion in await _opinions(self.anomaly, ruled, signals, of_model, end):
+        model, rings = await asyncio.gather(
+            _opinions(self.anomaly, ruled, signals, of_model, end),
+            _opinions(self.rings, ruled, signals, of_rings, end),
+        )
+        for number, opinion in model:
             signals[number] = replace(signals[number], anomaly=opinion.score, anomaly_reasons=opinion.reasons)
-        for number, opinion in await _opinions(self.rings, ruled, signals, of_rings, end):
+        for number, opinion in rings:
             signals[number] = replace(signals[number], ring=opinion.score, ring_reasons=opinion.reasons)
         return signals
 
@@ -150,11 +157,20 @@ class Fraud:
             self.behind.correct(corrections_of(attempt, in_force.plan, failed=False))
             return
         self.behind.saw(attempt)
+        if judgement.verdict is Verdict.ALLOW and not failed:
+            for advisor in (self.anomaly, self.rings):
+                if advisor is not None:
+                    advisor.granted(attempt)
         if failed:
             self.behind.correct(corrections_of(attempt, in_force.plan, failed=True))
         self.counts.reviewed += judgement.verdict is Verdict.REVIEW
         self.counts.refused += judgement.verdict is Verdict.REFUSE
         self.counts.shadowed += bool(judgement.shadow_reasons)
+
+    def heard_of_referral(self, wallet_id: WalletId, by: WalletId, at: Instant) -> None:
+        """Pass on that a wallet came by another one's word."""
+        if self.behind.hearsay is not None:
+            self.behind.hearsay.referred(wallet_id, by, at)
 
     def record_behind(self, attempt: Attempt, signals: Signals, judgement: Judgement, version: int) -> None:
         """Record a judgement for which nobody waits, if it is worth it."""

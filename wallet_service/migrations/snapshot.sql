@@ -108,7 +108,9 @@ begin
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, digest text, occurred bigint, future bigint, past bigint
     )
-    left join ledger.wallet as w on w.wallet_id = n.wallet_id
+    left join lateral (
+      select x.wallet_id, x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
+    ) as w on true
     left join ledger.program as p on p.program_id = w.program_id
   ) as j;
 
@@ -143,7 +145,9 @@ begin
   insert into earning.queue as q (wallet_id, program_id, due_at)
   select j.wallet_id, min(j.program_id), min(e.due_at)
   from jsonb_to_recordset(v_judged) as j (wallet_id uuid, event_id uuid, program_id text, verdict integer)
-  join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id
+  cross join lateral (
+    select x.due_at from earning.event as x where x.wallet_id = j.wallet_id and x.event_id = j.event_id limit 1
+  ) as e
   where j.verdict = 0 and j.event_id = any (v_new)
   group by j.wallet_id
   order by j.wallet_id
@@ -164,7 +168,12 @@ begin
   from jsonb_to_recordset(v_judged) as j (
     ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
   )
-  left join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id;
+  left join lateral (
+    select x.event_id, x.digest
+    from earning.event as x
+    where x.wallet_id = j.wallet_id and x.event_id = j.event_id
+    limit 1
+  ) as e on true;
 end
 $$;
 
@@ -200,6 +209,32 @@ begin
   -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
   where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
   returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+end
+$$;
+
+CREATE FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_after uuid;
+begin
+  update earning.lookout as l
+  set
+    lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second', ended_at = null,
+    began_at = case when l.ended_at is null then l.began_at else clock_timestamp() end,
+    after_wallet = case
+      when l.ended_at is null then l.after_wallet else '00000000-0000-0000-0000-000000000000'
+    end
+  where
+    l.one and l.leased_until <= clock_timestamp()
+    and (
+      l.ended_at is null
+      or l.ended_at + greatest(p_pause_seconds * interval '1 second', p_share * (l.ended_at - l.began_at))
+      <= clock_timestamp()
+    )
+  returning l.after_wallet into v_after;
+  return v_after;
 end
 $$;
 
@@ -263,6 +298,8 @@ CREATE FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 declare
   v_held uuid[];
@@ -340,6 +377,53 @@ begin
   where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
 
   return query select unnest(v_held);
+end
+$$;
+
+CREATE FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_new bigint;
+begin
+  perform l.one from earning.lookout as l where l.one and l.lease = p_lease for no key update;
+  if not found then
+    return null;
+  end if;
+  with written as (
+    insert into earning.expiry_warning (
+      wallet_id, warning_id, program_id, expires_at, before_seconds, amount, inactivity, warned_at
+    )
+    select
+      n.wallet_id, n.warning_id, n.program_id, ledger.moment(n.expires), n.before_seconds, n.amount, n.inactivity,
+      coalesce(p.clock_at, clock_timestamp())
+    from json_to_recordset(p_warnings) as n (
+      wallet_id uuid, warning_id uuid, program_id text, expires bigint, before_seconds bigint, amount bigint,
+      inactivity boolean
+    )
+    join ledger.program as p on p.program_id = n.program_id
+    order by n.wallet_id, n.warning_id
+    on conflict (wallet_id, warning_id) do nothing
+    returning warning_id
+  )
+  select count(*) into v_new from written;
+  delete from earning.expiry_warning as e
+  using ledger.program as p
+  where
+    e.wallet_id > p_from and e.wallet_id <= p_to and p.program_id = e.program_id
+    and e.expires_at < coalesce(p.clock_at, clock_timestamp()) - p_keep_days * interval '1 day';
+  update earning.lookout as l
+  set
+    after_wallet = coalesce(p_to, l.after_wallet),
+    ended_at = case when p_to is null then clock_timestamp() end,
+    lease = case when p_to is null then null else l.lease end,
+    leased_until = case
+      when p_to is null then '1970-01-01T00:00:00Z' else clock_timestamp() + p_seconds * interval '1 second'
+    end
+  where l.one;
+  return v_new;
 end
 $$;
 
@@ -446,6 +530,81 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.forget_links(p_before bigint, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_wallets uuid[];
+  v_kinds smallint[];
+  v_keys bytea[];
+  v_number bigint;
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+
+  with old as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    where l.last_seen < ledger.moment(p_before)
+    order by l.last_seen
+    limit p_limit
+  ),
+  held as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    join old as o on o.wallet_id = l.wallet_id and o.kind = l.kind and o.key = l.key
+    order by l.wallet_id, l.kind, l.key
+    for update of l
+  ),
+  gone as (
+    delete from fraud.link as l
+    using held as h
+    -- Said again: it may have been seen since it was chosen.
+    where
+      l.wallet_id = h.wallet_id and l.kind = h.kind and l.key = h.key and l.last_seen < ledger.moment(p_before)
+    returning l.wallet_id, l.kind, l.key, l.joined
+  )
+  select
+    array_agg(g.wallet_id) filter (where g.joined), array_agg(g.kind) filter (where g.joined),
+    array_agg(g.key) filter (where g.joined), count(*)
+  into v_wallets, v_kinds, v_keys, v_number
+  from gone as g;
+
+  update fraud.link_key as k
+  set
+    degree = k.degree - n.number,
+    -- All who have a key that is no hub are in one ring, so whoever still has it is found there.
+    wallet_id = case
+      when k.wallet_id = any (n.wallets)
+        then (
+          select l.wallet_id
+          from fraud.ring_member as m
+          join fraud.ring_member as o on o.ring_id = m.ring_id
+          join fraud.link as l on l.wallet_id = o.wallet_id and l.kind = k.kind and l.key = k.key and l.joined
+          where m.wallet_id = k.wallet_id
+          limit 1
+        )
+      else k.wallet_id
+    end
+  from (
+    select g.kind, g.key, count(*)::integer as number, array_agg(g.wallet_id) as wallets
+    from unnest(v_wallets, v_kinds, v_keys) as g (wallet_id, kind, key)
+    group by g.kind, g.key
+  ) as n
+  where k.kind = n.kind and k.key = n.key;
+
+  update fraud.ring as r
+  set stale = true
+  from fraud.ring_member as m
+  where m.wallet_id = any (v_wallets) and r.ring_id = m.ring_id;
+
+  delete from fraud.link_key as k
+  using unnest(v_kinds, v_keys) as g (kind, key)
+  where k.kind = g.kind and k.key = g.key and k.degree = 0 and not k.hub;
+
+  return v_number;
+end
+$$;
+
 CREATE FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -476,6 +635,39 @@ begin
     d.program_id = p_program_id and d.kind = old.kind and d.key = old.key and d.last_seen < ledger.moment(p_before);
   get diagnostics v_devices = row_count;
   return v_links + v_devices;
+end
+$$;
+
+CREATE FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_new bigint;
+begin
+  if cardinality(p_wallets) > 1000 then
+    raise exception 'too many links at once' using errcode = 'WL001';
+  end if;
+  with said as (
+    select n.wallet_id, n.kind, n.key, ledger.moment(min(n.seen)) as first_seen, ledger.moment(max(n.seen)) as last_seen
+    from unnest(p_wallets, p_kinds, p_keys, p_seen) as n (wallet_id, kind, key, seen)
+    group by n.wallet_id, n.kind, n.key
+    order by n.wallet_id, n.kind, n.key
+  ),
+  noted as (
+    insert into fraud.link as l (wallet_id, kind, key, first_seen, last_seen)
+    select s.wallet_id, s.kind, s.key, s.first_seen, s.last_seen from said as s
+    on conflict (wallet_id, kind, key) do update
+    set
+      first_seen = least(l.first_seen, excluded.first_seen), last_seen = greatest(l.last_seen, excluded.last_seen)
+    where
+      excluded.last_seen > l.last_seen + interval '1 hour' or excluded.first_seen < l.first_seen - interval '1 hour'
+    -- A row of this statement's own making has no older version.
+    returning (l.xmax = 0) as fresh
+  )
+  select count(*) filter (where noted.fresh) into v_new from noted;
+  return v_new;
 end
 $$;
 
@@ -535,6 +727,28 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_last fraud.model_publication;
+  v_revision bigint;
+begin
+  lock table fraud.model_publication in share row exclusive mode;
+  select * into v_last from fraud.model_publication as p order by p.revision desc limit 1;
+  if p_scoring is not null and coalesce(v_last.version, 0) <> p_scoring then
+    return null;
+  end if;
+  insert into fraud.model_publication (revision, version, at, actor, reason)
+  select coalesce(v_last.revision, 0) + 1, m.version, clock_timestamp(), p_actor, p_reason
+  from fraud.model as m
+  where m.version = p_version
+  returning revision into v_revision;
+  return v_revision;
+end
+$$;
+
 CREATE FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -561,6 +775,58 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  update fraud.link as l
+  set joined = true
+  from json_to_recordset(p_links) as n (wallet_id uuid, kind smallint, key text)
+  where l.wallet_id = n.wallet_id and l.kind = n.kind and l.key = decode(n.key, 'hex');
+
+  insert into fraud.link_key as k (kind, key, degree, hub, wallet_id)
+  select n.kind, decode(n.key, 'hex'), n.degree, n.hub, n.wallet_id
+  from json_to_recordset(p_keys) as n (kind smallint, key text, degree integer, hub boolean, wallet_id uuid)
+  on conflict (kind, key) do update
+  set degree = excluded.degree, hub = excluded.hub, wallet_id = excluded.wallet_id;
+
+  insert into fraud.ring as r (ring_id, wallets, stale, changed_at)
+  select n.ring_id, n.wallets, n.stale, clock_timestamp()
+  from json_to_recordset(p_rings) as n (ring_id uuid, wallets integer, stale boolean)
+  on conflict (ring_id) do update
+  set
+    wallets = excluded.wallets, stale = r.stale or excluded.stale, changed_at = excluded.changed_at,
+    revision = r.revision + 1;
+
+  -- What is to be looked at again stays so when it becomes a part of something larger.
+  update fraud.ring as r
+  set stale = true
+  from json_to_recordset(p_merged) as n (ring_id uuid, target_id uuid)
+  join fraud.ring as g on g.ring_id = n.ring_id
+  where r.ring_id = n.target_id and g.stale;
+
+  update fraud.ring_member as m
+  set ring_id = n.target_id
+  from json_to_recordset(p_merged) as n (ring_id uuid, target_id uuid)
+  where m.ring_id = n.ring_id;
+
+  update fraud.ring as r
+  set
+    wallets = 0, stale = false, merged_into = n.target_id, changed_at = clock_timestamp(),
+    judged_revision = r.revision
+  from json_to_recordset(p_merged) as n (ring_id uuid, target_id uuid)
+  where r.ring_id = n.ring_id;
+
+  insert into fraud.ring_member as m (wallet_id, ring_id)
+  select n.wallet_id, n.ring_id
+  from json_to_recordset(p_members) as n (wallet_id uuid, ring_id uuid)
+  on conflict (wallet_id) do update
+  set ring_id = excluded.ring_id;
+end
+$$;
+
 CREATE FUNCTION fraud.record_judgements(p_judgements json) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -584,6 +850,120 @@ begin
   on conflict (wallet_id, subject_kind, subject_id) do nothing;
   get diagnostics v_rows = row_count;
   return v_rows;
+end
+$$;
+
+CREATE FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_version bigint;
+begin
+  lock table fraud.model in share row exclusive mode;
+  insert into fraud.model (version, parent, origin, document, metrics, trained_at, actor, reason)
+  select
+    coalesce(max(m.version), 0) + 1, p_parent, p_origin, p_document, p_metrics, clock_timestamp(), p_actor, p_reason
+  from fraud.model as m
+  returning version into v_version;
+
+  delete from fraud.model as m
+  where
+    m.origin = 'stream' and m.version <= v_version - p_keep
+    and not exists (select from fraud.model_publication as p where p.version = m.version);
+  return v_version;
+end
+$$;
+
+CREATE FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members json, p_alone uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  update fraud.ring as r
+  set wallets = 0, stale = false, changed_at = clock_timestamp(), revision = r.revision + 1
+  where r.ring_id = p_ring;
+
+  insert into fraud.ring as r (ring_id, wallets, changed_at)
+  select n.ring_id, n.wallets, clock_timestamp()
+  from json_to_recordset(p_rings) as n (ring_id uuid, wallets integer)
+  on conflict (ring_id) do update
+  set wallets = excluded.wallets;
+
+  update fraud.ring_member as m
+  set ring_id = n.ring_id
+  from json_to_recordset(p_members) as n (wallet_id uuid, ring_id uuid)
+  where m.wallet_id = n.wallet_id;
+
+  delete from fraud.ring_member as m where m.wallet_id = any (p_alone);
+end
+$$;
+
+CREATE FUNCTION fraud.record_suspicion(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update fraud.ring as r
+  set
+    suspicion = p_suspicion, reasons = p_reasons, judged_revision = p_revision,
+    anchor_id = coalesce(r.anchor_id, p_anchor)
+  where r.ring_id = p_ring and r.judged_revision < p_revision;
+end
+$$;
+
+CREATE FUNCTION fraud.take_links(p_limit integer) RETURNS TABLE(wallet_id uuid, kind smallint, key bytea, degree integer, hub boolean, holder_id uuid, holder_ring uuid, holder_ring_wallets integer, own_ring uuid, own_ring_wallets integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+  -- A statement of its own: it sees what was written while the turn was waited for.
+  return query
+  with waiting as materialized (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    where not l.joined
+    order by l.wallet_id
+    limit p_limit
+  )
+  select
+    w.wallet_id, w.kind, w.key, coalesce(k.degree, 0), coalesce(k.hub, false), k.wallet_id, hr.ring_id, hr.wallets,
+    r.ring_id, r.wallets
+  from waiting as w
+  left join fraud.link_key as k on k.kind = w.kind and k.key = w.key
+  left join fraud.ring_member as hm on hm.wallet_id = k.wallet_id
+  left join fraud.ring as hr on hr.ring_id = hm.ring_id
+  left join fraud.ring_member as m on m.wallet_id = w.wallet_id
+  left join fraud.ring as r on r.ring_id = m.ring_id;
+end
+$$;
+
+CREATE FUNCTION fraud.take_stale_ring() RETURNS TABLE(ring_id uuid, wallet_id uuid, kind smallint, key bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_ring uuid;
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+  select r.ring_id into v_ring from fraud.ring as r where r.stale order by r.ring_id limit 1;
+  return query
+  select m.ring_id, m.wallet_id, h.kind, h.key
+  from fraud.ring_member as m
+  left join lateral (
+    select l.kind, l.key
+    from fraud.link as l
+    join fraud.link_key as k on k.kind = l.kind and k.key = l.key
+    where l.wallet_id = m.wallet_id and l.joined and not k.hub
+  ) as h on true
+  where m.ring_id = v_ring;
 end
 $$;
 
@@ -1350,6 +1730,29 @@ CREATE TABLE earning.event (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE earning.expiry_warning (
+    wallet_id uuid NOT NULL,
+    warning_id uuid NOT NULL,
+    program_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    before_seconds bigint NOT NULL,
+    amount bigint NOT NULL,
+    inactivity boolean NOT NULL,
+    warned_at timestamp with time zone NOT NULL,
+    CONSTRAINT expiry_warning_amount_check CHECK ((amount > 0)),
+    CONSTRAINT expiry_warning_before_seconds_check CHECK ((before_seconds > 0))
+);
+
+CREATE TABLE earning.lookout (
+    one boolean DEFAULT true NOT NULL,
+    after_wallet uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    leased_until timestamp with time zone NOT NULL,
+    lease uuid,
+    CONSTRAINT lookout_one_check CHECK (one)
+);
+
 CREATE TABLE earning.policy (
     program_id text NOT NULL,
     version bigint NOT NULL,
@@ -1397,6 +1800,51 @@ CREATE TABLE fraud.judgement (
     CONSTRAINT judgement_verdict_check CHECK ((verdict = ANY (ARRAY['ALLOW'::text, 'REVIEW'::text, 'REFUSE'::text])))
 );
 
+CREATE TABLE fraud.link (
+    wallet_id uuid NOT NULL,
+    kind smallint NOT NULL,
+    key bytea NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    joined boolean DEFAULT false NOT NULL,
+    CONSTRAINT link_check CHECK ((first_seen <= last_seen)),
+    CONSTRAINT link_key_check CHECK (((octet_length(key) >= 16) AND (octet_length(key) <= 32))),
+    CONSTRAINT link_kind_check CHECK (((kind >= 1) AND (kind <= 4)))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE fraud.link_key (
+    kind smallint NOT NULL,
+    key bytea NOT NULL,
+    degree integer NOT NULL,
+    hub boolean DEFAULT false NOT NULL,
+    wallet_id uuid,
+    CONSTRAINT link_key_degree_check CHECK ((degree >= 0))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE fraud.model (
+    version bigint NOT NULL,
+    parent bigint NOT NULL,
+    origin text NOT NULL,
+    document bytea NOT NULL,
+    metrics jsonb NOT NULL,
+    trained_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT model_origin_check CHECK ((origin = ANY (ARRAY['train'::text, 'stream'::text]))),
+    CONSTRAINT model_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE fraud.model_publication (
+    revision bigint NOT NULL,
+    version bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT model_publication_revision_check CHECK ((revision > 0))
+);
+
 CREATE TABLE fraud.policy (
     program_id text NOT NULL,
     version bigint NOT NULL,
@@ -1406,6 +1854,33 @@ CREATE TABLE fraud.policy (
     reason text NOT NULL,
     at timestamp with time zone NOT NULL,
     CONSTRAINT policy_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE fraud.ring (
+    ring_id uuid NOT NULL,
+    wallets integer NOT NULL,
+    stale boolean DEFAULT false NOT NULL,
+    merged_into uuid,
+    changed_at timestamp with time zone NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    judged_revision bigint DEFAULT 0 NOT NULL,
+    suspicion smallint DEFAULT 0 NOT NULL,
+    reasons jsonb DEFAULT '[]'::jsonb NOT NULL,
+    anchor_id uuid,
+    CONSTRAINT ring_suspicion_check CHECK (((suspicion >= 0) AND (suspicion <= 100))),
+    CONSTRAINT ring_wallets_check CHECK ((wallets >= 0))
+)
+WITH (fillfactor='70');
+
+CREATE TABLE fraud.ring_member (
+    wallet_id uuid NOT NULL,
+    ring_id uuid NOT NULL
+)
+WITH (fillfactor='80');
+
+CREATE TABLE fraud.ring_turn (
+    turn smallint NOT NULL,
+    CONSTRAINT ring_turn_turn_check CHECK ((turn = 1))
 );
 
 CREATE TABLE fraud.wallet_device (
@@ -1735,6 +2210,12 @@ ALTER TABLE ONLY earning.cap_use
 ALTER TABLE ONLY earning.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (wallet_id, event_id);
 
+ALTER TABLE ONLY earning.expiry_warning
+    ADD CONSTRAINT expiry_warning_pkey PRIMARY KEY (wallet_id, warning_id);
+
+ALTER TABLE ONLY earning.lookout
+    ADD CONSTRAINT lookout_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY earning.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
 
@@ -1747,8 +2228,29 @@ ALTER TABLE ONLY fraud.device
 ALTER TABLE ONLY fraud.judgement
     ADD CONSTRAINT judgement_pkey PRIMARY KEY (wallet_id, subject_kind, subject_id);
 
+ALTER TABLE ONLY fraud.link_key
+    ADD CONSTRAINT link_key_pkey PRIMARY KEY (kind, key);
+
+ALTER TABLE ONLY fraud.link
+    ADD CONSTRAINT link_pkey PRIMARY KEY (wallet_id, kind, key);
+
+ALTER TABLE ONLY fraud.model
+    ADD CONSTRAINT model_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY fraud.model_publication
+    ADD CONSTRAINT model_publication_pkey PRIMARY KEY (revision);
+
 ALTER TABLE ONLY fraud.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
+
+ALTER TABLE ONLY fraud.ring_member
+    ADD CONSTRAINT ring_member_pkey PRIMARY KEY (wallet_id);
+
+ALTER TABLE ONLY fraud.ring
+    ADD CONSTRAINT ring_pkey PRIMARY KEY (ring_id);
+
+ALTER TABLE ONLY fraud.ring_turn
+    ADD CONSTRAINT ring_turn_pkey PRIMARY KEY (turn);
 
 ALTER TABLE ONLY fraud.wallet_device
     ADD CONSTRAINT wallet_device_pkey PRIMARY KEY (wallet_id, kind, key);
@@ -1833,6 +2335,8 @@ CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHE
 
 CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at);
 
+CREATE INDEX expiry_warning_written ON earning.expiry_warning USING btree (program_id, warned_at, warning_id);
+
 CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
 
 CREATE INDEX device_last_seen ON fraud.device USING btree (program_id, last_seen);
@@ -1840,6 +2344,16 @@ CREATE INDEX device_last_seen ON fraud.device USING btree (program_id, last_seen
 CREATE INDEX judgement_judged ON fraud.judgement USING btree (program_id, judged_at);
 
 CREATE INDEX judgement_review ON fraud.judgement USING btree (judged_at) WHERE (verdict = 'REVIEW'::text);
+
+CREATE INDEX link_last_seen ON fraud.link USING btree (last_seen);
+
+CREATE INDEX link_waiting ON fraud.link USING btree (wallet_id) WHERE (NOT joined);
+
+CREATE INDEX ring_member_ring ON fraud.ring_member USING btree (ring_id);
+
+CREATE INDEX ring_stale ON fraud.ring USING btree (ring_id) WHERE stale;
+
+CREATE INDEX ring_unjudged ON fraud.ring USING btree (changed_at) WHERE (judged_revision < revision);
 
 CREATE INDEX wallet_device_by_key ON fraud.wallet_device USING btree (program_id, kind, key, last_seen);
 
@@ -1915,6 +2429,9 @@ GRANT ALL ON FUNCTION earning.accept(p_events json) TO wallet_app;
 REVOKE ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
 
@@ -1924,23 +2441,53 @@ GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_d
 REVOKE ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_cap_key text, p_limit bigint, p_needed bigint, p_wanted bigint, p_seconds integer, p_own uuid[]) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.note_sightings(p_sightings json) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.note_sightings(p_sightings json) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.publish_model(p_version bigint, p_scoring bigint, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.put_policy(p_program_id text, p_before bigint, p_document text, p_origin text, p_actor text, p_reason text) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_joins(p_links json, p_keys json, p_rings json, p_merged json, p_members json) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.record_judgements(p_judgements json) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_judgements(p_judgements json) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_model(p_parent bigint, p_origin text, p_document bytea, p_metrics jsonb, p_actor text, p_reason text, p_keep integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members json, p_alone uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members json, p_alone uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.record_suspicion(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_suspicion(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.take_links(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.take_links(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.take_stale_ring() FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.take_stale_ring() TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.append(p_wallets ledger.wallet_row[], p_entries ledger.entry_row[], p_reservations ledger.reservation_row[]) TO wallet_app;
@@ -2011,6 +2558,10 @@ GRANT SELECT ON TABLE earning.cap_use TO wallet_app;
 
 GRANT SELECT ON TABLE earning.event TO wallet_app;
 
+GRANT SELECT ON TABLE earning.expiry_warning TO wallet_app;
+
+GRANT SELECT ON TABLE earning.lookout TO wallet_app;
+
 GRANT SELECT ON TABLE earning.policy TO wallet_app;
 
 GRANT SELECT ON TABLE earning.queue TO wallet_app;
@@ -2019,7 +2570,21 @@ GRANT SELECT ON TABLE fraud.device TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.judgement TO wallet_app;
 
+GRANT SELECT ON TABLE fraud.link TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.link_key TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.model TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.model_publication TO wallet_app;
+
 GRANT SELECT ON TABLE fraud.policy TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.ring TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.ring_member TO wallet_app;
+
+GRANT SELECT ON TABLE fraud.ring_turn TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.wallet_device TO wallet_app;
 

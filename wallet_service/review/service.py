@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.kernel.ids import OperationId, ProgramId
+from wallet_service.kernel.ids import OperationId, ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.review import policy, store
 from wallet_service.review.carrying import Carrying
@@ -37,6 +37,9 @@ ATTEMPTS: Final = 5
 AT_ONCE: Final = 4
 """Decisions of a bulk that are under way side by side."""
 
+LABELS_MAX: Final = 100_000
+LABEL_SECONDS: Final = 30.0
+
 Judge = Callable[[Found, Policy], Change | Refusal | None]
 
 
@@ -45,6 +48,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     case: Case
     replayed: bool = False
+
+
+async def redemption_labels(db: Statements) -> list[tuple[WalletId, str, bool]]:
+    """Return what reviewers found out about redemptions: wallet, reservation, whether it was fraud."""
+    return await store.read_redemption_labels(db, LABELS_MAX, timeout_seconds=LABEL_SECONDS)
 
 
 class Review:

@@ -211,6 +211,14 @@ async def put_policy(
     return None if number is None else int(number)
 
 
+async def read_redemption_labels(
+    db: Statements, limit: int, *, timeout_seconds: float
+) -> list[tuple[WalletId, str, bool]]:
+    """Return wallet, reservation and whether it was fraud, of what reviewers decided, the latest first."""
+    rows = await db.fetch(_SQL["redemption_labels"], limit, timeout_seconds=timeout_seconds)
+    return [(WalletId(str(row["wallet_id"])), str(row["subject_id"]), row["fraud"]) for row in rows]
+
+
 async def read_statistics(
     db: Statements, program_id: ProgramId, since: Instant, until: Instant, *, timeout_seconds: float
 ) -> Statistics:

@@ -7,6 +7,7 @@ with a version; nothing here decides about money.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,25 @@ for n, key in ipairs(KEYS) do
 end
 return 1
 """
+
+# KEYS a stream; ARGV its bound, then payloads. Something that is no stream is replaced.
+_APPEND: Final = """
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
+  redis.call('DEL', KEYS[1])
+end
+for n = 2, #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'p', ARGV[n])
+end
+return 1
+"""
+# KEYS a stream; ARGV the place after which to begin, or '-', and how many. Something that is no stream is empty.
+_READ_AFTER: Final = """
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
+  return {}
+end
+return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+"""
+_PLACE: Final = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +223,17 @@ class Cache:
             return True
         return await self._guarded(lambda: self._forget(keys)) is not None
 
+    async def append(self, stream: str, payloads: Sequence[bytes], *, most: int) -> bool:
+        """Append to a stream that keeps about the last `most`; False when the cache is away."""
+        if not payloads:
+            return True
+        return await self._guarded(lambda: self._append(stream, payloads, most)) is not None
+
+    async def read_after(self, stream: str, place: str, limit: int) -> list[tuple[str, bytes]]:
+        """Return what was appended after a place (empty: from the first), each with its own; none when away."""
+        begin = f"({place}" if _PLACE.fullmatch(place) else "-"
+        return await self._guarded(lambda: self._read_after(stream, begin, limit)) or []
+
     async def ping(self) -> bool:
         """Whether the cache answers in time."""
         return await self._guarded(self._client.ping) is not None
@@ -232,6 +263,14 @@ class Cache:
             arguments += (f"{item.version:016x}", item.payload)
         await self._writing.ask("EVAL", _PUT_IF_NEWER, len(items), *arguments)
         return True
+
+    async def _append(self, stream: str, payloads: Sequence[bytes], most: int) -> bool:
+        await self._writing.ask("EVAL", _APPEND, 1, stream, most, *payloads)
+        return True
+
+    async def _read_after(self, stream: str, begin: str, limit: int) -> list[tuple[str, bytes]]:
+        rows = await self._reading.ask("EVAL", _READ_AFTER, 1, stream, begin, limit)
+        return [(place.decode(), fields[1]) for place, fields in rows if len(fields) > 1]
 
     async def _forget(self, keys: Sequence[str]) -> bool:
         async with self._client.pipeline(transaction=False) as pipeline:

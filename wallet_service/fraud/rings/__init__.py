@@ -1,0 +1,1 @@
+"""Rings: wallets that hang together through what they share."""

@@ -1,0 +1,2 @@
+-- Promise: fraud.take_links.
+select * from fraud.take_links($1)

@@ -1,0 +1,19 @@
+-- Promise: writes how suspicious a ring is, as judged at a revision of it; a judgement of an older revision than the
+-- last one changes nothing. The wallet that a ring was first suspected by stays the same.
+-- Locks: the ring.
+create or replace function fraud.record_suspicion(
+  p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid
+) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update fraud.ring as r
+  set
+    suspicion = p_suspicion, reasons = p_reasons, judged_revision = p_revision,
+    anchor_id = coalesce(r.anchor_id, p_anchor)
+  where r.ring_id = p_ring and r.judged_revision < p_revision;
+end
+$$;
+revoke all on function fraud.record_suspicion from public;
+grant execute on function fraud.record_suspicion to wallet_app;
