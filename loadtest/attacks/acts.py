@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -82,6 +83,10 @@ class Season:
     def attacked_from(self) -> int:
         """The first moment of an attack."""
         return self.quiet_days * DAY
+
+    def start(self, rng: random.Random, *, days: int) -> int:
+        """Return when something begins that takes so many days, as long as the season has room for it."""
+        return self.attacked_from + rng.randrange(max(self.days - self.quiet_days - days, 1) * DAY)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ def cycling(rng: random.Random, season: Season, wallets: int) -> Scene:
         place = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
         late = number % 2 == 1
         cycles = rng.randrange(8, 20)
-        start = season.attacked_from + rng.randrange((season.days - season.quiet_days - 18) * DAY)
+        start = season.start(rng, days=18)
         for cycle in range(cycles):
             at = start + cycle * 16 * HOUR + rng.randrange(4 * HOUR)
             price = rng.randrange(20_000, 50_000)

@@ -28,10 +28,8 @@ def splitting(rng: random.Random, season: Season, wallets: int) -> Scene:
         who = f"splitter-{number}"
         pieces = rng.randrange(24, 40)
         amounts = [rng.randrange(HIGH_VALUE_MINOR * 6 // 10, HIGH_VALUE_MINOR) for _ in range(pieces)]
-        scene.customers.append(
-            Customer(who=who, kind="splitting", opening_minor=sum(amounts), attacker=True)
-        )
-        at = _start(rng, season, days=5)
+        scene.customers.append(Customer(who=who, kind="splitting", opening_minor=sum(amounts), attacker=True))
+        at = season.start(rng, days=5)
         place = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
         known = Act(
             at=max(at - 9 * DAY, 0), who=who, what=What.PURCHASE, place=place, amount_minor=3_000,
@@ -57,7 +55,7 @@ def takeover(rng: random.Random, season: Season, victims: Sequence[Victim]) -> S
     """Stage stolen accounts: a device never seen before, in the small hours, for all there is; again if it fails."""
     scene = Scene()
     for number, victim in enumerate(victims):
-        at = _start(rng, season, days=2) // DAY * DAY + rng.randrange(1 * HOUR, 4 * HOUR)
+        at = season.start(rng, days=2) // DAY * DAY + rng.randrange(1 * HOUR, 4 * HOUR)
         place = From(device=f"thief-{number}", address=f"thief-net-{number}", payment=victim.place.payment)
         for attempt in range(2):
             scene.acts.append(
@@ -76,7 +74,7 @@ def after_credentials(rng: random.Random, season: Season, victims: Sequence[Vict
     """
     scene = Scene()
     for number, victim in enumerate(victims):
-        at = _start(rng, season, days=2)
+        at = season.start(rng, days=2)
         stolen = replace(victim.place, credentials_at=at)
         strange = From(
             device=f"burst-{number}",
@@ -104,10 +102,8 @@ def scripts(rng: random.Random, season: Season, wallets: int) -> Scene:
         who = f"script-{number}"
         times = rng.randrange(100, 140)
         amounts = [rng.randrange(100, 300) for _ in range(times)]
-        scene.customers.append(
-            Customer(who=who, kind="scripts", opening_minor=sum(amounts), attacker=True)
-        )
-        at = _start(rng, season, days=2)
+        scene.customers.append(Customer(who=who, kind="scripts", opening_minor=sum(amounts), attacker=True))
+        at = season.start(rng, days=2)
         place = From(device=f"{who}-host", address=f"{who}-net", payment=f"{who}-card")
         for amount in amounts:
             at += rng.randrange(1, 8)
@@ -122,7 +118,3 @@ def scripts(rng: random.Random, season: Season, wallets: int) -> Scene:
                 )
             )
     return scene
-
-
-def _start(rng: random.Random, season: Season, *, days: int) -> int:
-    return season.attacked_from + rng.randrange((season.days - season.quiet_days - days) * DAY)

@@ -19,7 +19,7 @@ def device_farm(rng: random.Random, season: Season, farms: int) -> Scene:
     scene = Scene()
     for number in range(farms):
         label = f"device-farm/{number}"
-        start = _start(rng, season, days=6)
+        start = season.start(rng, days=6)
         addresses = [f"proxy-{number}-{n}" for n in range(10)]
         for wallet in range(FARM_WALLETS):
             who = f"farm-{number}-{wallet}"
@@ -46,7 +46,7 @@ def slow_farm(rng: random.Random, season: Season, farms: int) -> Scene:
         for wallet in range(SLOW_WALLETS):
             who = f"slow-{number}-{wallet}"
             devices = rng.sample(range(SLOW_DEVICES), 2)
-            opened = season.attacked_from + rng.randrange((season.days - season.quiet_days - 10) * DAY)
+            opened = season.start(rng, days=10)
             emptied = opened + rng.randrange((WINDOW_DAYS + 1) * DAY, 9 * DAY)
             scene.customers.append(Customer(who=who, kind="slow-farm", attacker=True))
             for at, device, what, amount in (
@@ -65,7 +65,3 @@ def slow_farm(rng: random.Random, season: Season, farms: int) -> Scene:
                     )
                 )  # fmt: skip
     return scene
-
-
-def _start(rng: random.Random, season: Season, *, days: int) -> int:
-    return season.attacked_from + rng.randrange((season.days - season.quiet_days - days) * DAY)

@@ -8,6 +8,10 @@ from typing import Final
 from loadtest.attacks.acts import DAY, HOUR, MINUTE, Act, Customer, From, Scene, Season, What
 
 OPENING_MINOR: Final = (800, 4_000)
+OWN_PHONE_SHARE: Final = 0.7
+NEW_PHONE_SHARE: Final = 0.1
+RETURNED_SHARE: Final = 0.6
+HOME_VISITS: Final = 3
 
 
 def families(rng: random.Random, season: Season, count: int) -> Scene:
@@ -17,11 +21,11 @@ def families(rng: random.Random, season: Season, count: int) -> Scene:
         for member in range(rng.randrange(2, 6)):
             who = f"family-{number}-{member}"
             scene.customers.append(_customer(rng, who, "family"))
-            own = f"{who}-phone" if rng.random() < 0.7 else f"family-tablet-{number}"
+            own = f"{who}-phone" if rng.random() < OWN_PHONE_SHARE else f"family-tablet-{number}"
             for visit in range(8):
                 device = f"family-tablet-{number}" if visit % 2 else own
                 place = From(device=device, address=f"family-home-{number}", payment=f"family-card-{number}")
-                scene.acts += _visit(rng, who, visit, _day(rng, season), place, redeems=visit % 4 == 3)
+                scene.acts += _visit(rng, who, visit, _day(rng, season), place, redeems=visit in {3, 7})
     return scene
 
 
@@ -75,12 +79,12 @@ def travellers(rng: random.Random, season: Season, count: int) -> Scene:
     for number in range(count):
         who = f"traveller-{number}"
         scene.customers.append(_customer(rng, who, "traveller"))
-        for visit in range(3):
+        for visit in range(HOME_VISITS):
             place = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
             scene.acts += _visit(rng, who, visit, rng.randrange(season.quiet_days), place, redeems=visit == 1)
         away = season.attacked_from // DAY + rng.randrange(season.days - season.quiet_days - 6)
-        new = rng.random() < 0.1
-        for visit in range(3, 6):
+        new = rng.random() < NEW_PHONE_SHARE
+        for visit in range(HOME_VISITS, 2 * HOME_VISITS):
             place = From(
                 device=f"{who}-phone-{'new' if new else ''}", address=f"hotel-{rng.randrange(count * 3)}",
                 payment=f"{who}-card",
@@ -89,7 +93,13 @@ def travellers(rng: random.Random, season: Season, count: int) -> Scene:
                 place = From(device=f"{who}-phone", address=place.address, payment=place.payment)
             # Whoever travels buys first; what is spent from the new phone comes days later.
             scene.acts += _visit(
-                rng, who, visit, away + (visit - 3) * 2, place, redeems=visit > 3, hour=rng.randrange(24)
+                rng,
+                who,
+                visit,
+                away + (visit - HOME_VISITS) * 2,
+                place,
+                redeems=visit > HOME_VISITS,
+                hour=rng.randrange(24),
             )
     return scene
 
@@ -108,10 +118,8 @@ def generous_returners(rng: random.Random, season: Season, count: int) -> Scene:
             scene.acts.append(
                 Act(at=at, who=who, what=What.PURCHASE, place=place, amount_minor=price, order=order)
             )
-            if rng.random() < 0.6:
-                scene.acts.append(
-                    Act(at=at + 2 * DAY, who=who, what=What.RETURN, place=place, order=order)
-                )
+            if rng.random() < RETURNED_SHARE:
+                scene.acts.append(Act(at=at + 2 * DAY, who=who, what=What.RETURN, place=place, order=order))
             elif visit % 3 == 0:
                 wanted = rng.randrange(200, 900)
                 scene.acts.append(
@@ -129,7 +137,14 @@ def _day(rng: random.Random, season: Season) -> int:
 
 
 def _visit(
-    rng: random.Random, who: str, number: int, day: int, place: From, *, redeems: bool, hour: int | None = None
+    rng: random.Random,
+    who: str,
+    number: int,
+    day: int,
+    place: From,
+    *,
+    redeems: bool,
+    hour: int | None = None,
 ) -> list[Act]:
     """Stage one visit: a basket, paid in part with what the wallet has."""
     at = day * DAY + (rng.randrange(9, 20) if hour is None else hour) * HOUR + rng.randrange(HOUR)

@@ -37,7 +37,7 @@ def _gang(
     """Stage accounts with whoever referred each: referred within three days, emptied in the week after."""
     scene = Scene()
     family = label.partition("/")[0]
-    start = season.attacked_from + rng.randrange((season.days - season.quiet_days - 13) * DAY)
+    start = season.start(rng, days=13)
     for place_of, (who, referrer) in enumerate(pairs):
         scene.customers.append(Customer(who=who, kind=family, attacker=True))
         phone = f"{label}-phone-{place_of % phones}"
@@ -48,7 +48,9 @@ def _gang(
             (emptied, What.REDEEM, REFERRAL_MINOR),
         ):
             place = From(
-                device=phone, address=f"{label}-home-{rng.randrange(3)}", payment=f"{label}-card-{place_of % 6}"
+                device=phone,
+                address=f"{label}-home-{rng.randrange(3)}",
+                payment=f"{label}-card-{place_of % 6}",
             )
             scene.acts.append(
                 Act(

@@ -17,6 +17,8 @@ FAMILIES: Final = (
     "scripts",
 )  # fmt: skip
 VISITS_PER_REDEMPTION: Final = 5
+WORTH_STEALING_MINOR: Final = 1_500
+REDEMPTION_MIN_MINOR: Final = 50
 CARRIER_SHARE: Final = 0.1
 NEW_PHONE_SHARE: Final = 0.03
 NEW_PASSWORD_SHARE: Final = 0.02
@@ -99,7 +101,7 @@ def households(
         scene.customers.append(Customer(who=who, kind="household", opening_minor=opening))
         home = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
         scene.acts += _visits(rng, who, visits, home, season)
-        if opening >= 1_500 and visits[0][0] < season.attacked_from:
+        if opening >= WORTH_STEALING_MINOR and visits[0][0] < season.attacked_from:
             victims.append(draining.Victim(who=who, place=home))
     return scene, victims
 
@@ -121,7 +123,7 @@ def _visits(
         order = f"basket-{basket.basket_id}"
         if number % VISITS_PER_REDEMPTION == 0:
             wanted = basket.total_minor // 2
-            if wanted >= 50:
+            if wanted >= REDEMPTION_MIN_MINOR:
                 acts.append(
                     Act(at=at, who=who, what=What.REDEEM, place=place, amount_minor=wanted, order=order)
                 )

@@ -20,6 +20,7 @@ from loadtest.fraud.run import Wanted, play_season
 from loadtest.fraud.score import Setting
 from loadtest.stage import ROOT, staged
 from wallet_service.cli.demo.baskets import read_baskets
+from wallet_service.runtime.migrate import migrate
 
 BASKETS_PER_HOUSEHOLD: Final = 20
 """How many the demo's reader takes a household to have."""
@@ -37,6 +38,7 @@ def main() -> int:
         screen.print(f"[dim]{time.monotonic() - began:5.0f} s[/]  {line}", highlight=False)
 
     with staged() as stage:
+        asyncio.run(migrate(stage.database_url))
         say("servers run; reading baskets")
         wanted = Wanted(
             baskets=read_baskets(asked.households * BASKETS_PER_HOUSEHOLD, asked.seed).baskets,
@@ -54,7 +56,16 @@ def main() -> int:
 def show(report: dict[str, Any], screen: Console) -> None:
     """Print the tables."""
     table = Table(title=f"attacks (seed {report['seed']})")
-    for column in ("family", "wallets", "in time", "found", "value", "lost", "before found", "limits that spoke"):
+    for column in (
+        "family",
+        "wallets",
+        "in time",
+        "found",
+        "value",
+        "lost",
+        "before found",
+        "limits that spoke",
+    ):
         table.add_column(column, justify="left" if column in {"family", "limits that spoke"} else "right")
     for each in report["families"]:
         reasons = ", ".join(f"{name} {number}" for name, number in list(each["reasons"].items())[:4])
@@ -73,7 +84,12 @@ def show(report: dict[str, Any], screen: Console) -> None:
     for each in honest["kinds"]:
         reasons = ", ".join(f"{name} {number}" for name, number in list(each["reasons"].items())[:4])
         kinds.add_row(
-            each["kind"], str(each["wallets"]), str(each["refused"]), str(each["reviewed"]), f"{each['redemptions']:,}", reasons
+            each["kind"],
+            str(each["wallets"]),
+            str(each["refused"]),
+            str(each["reviewed"]),
+            f"{each['redemptions']:,}",
+            reasons,
         )
     screen.print(kinds)
     below = ", ".join(report["below_target"]) or "nothing"

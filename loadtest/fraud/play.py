@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from wallet_client import Hold, errors
+from wallet_client.errors_fraud import DeviceConflict, FraudRefused
 
 from loadtest.attacks.acts import DAY, HOUR, Act, Customer, Scene, What
+from loadtest.attacks.town import REDEMPTION_MIN_MINOR
 from loadtest.fraud.desk import ROUND_SECONDS, Desk
 from loadtest.fraud.seen import Became, Moment, Outcome, Records
 from loadtest.fraud.till import Till, slots
@@ -119,7 +122,7 @@ class Play:
             return Outcome(act=act, became=Became.UNAFFORDED, when=self.mark())
         try:
             hold = await self.till.reserve(act, wanted)
-        except (errors.FraudRefused, errors.DeviceConflict) as refused:
+        except (FraudRefused, DeviceConflict) as refused:
             reasons = tuple(str(refused.facts.get("reasons", "")).split(","))
             return self._refused(act, Became.REFUSED, wanted, reasons)
         except errors.WalletFrozen:
@@ -140,7 +143,7 @@ class Play:
             return act.amount_minor
         available = await self.till.available(act.who)
         wanted = min(act.amount_minor, available) if act.amount_minor else available
-        return wanted if wanted >= 50 else 0  # noqa: PLR2004 - the program's smallest redemption
+        return wanted if wanted >= REDEMPTION_MIN_MINOR else 0
 
     def _refused(self, act: Act, became: Became, wanted: int, reasons: tuple[str, ...] = ()) -> Outcome:
         return Outcome(act=act, became=became, when=self.mark(), wanted_minor=wanted, reasons=reasons)
@@ -154,7 +157,5 @@ class Play:
     async def _approved(self, reservation_id: str) -> None:
         """Commit what the desk let pass, if its customer still waits."""
         hold, outcome = self._holds.pop(reservation_id)
-        try:
+        with contextlib.suppress(errors.ReservationEnded, errors.WalletFrozen):
             self.records.outcomes.append(await self._commit(outcome.act, hold, outcome.wanted_minor))
-        except (errors.ReservationEnded, errors.WalletFrozen):
-            pass

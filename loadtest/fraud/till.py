@@ -10,9 +10,10 @@ from typing import Final, Self
 
 import grpc
 from wallet.v1 import earning_pb2, earning_pb2_grpc, types_pb2
+from wallet.v1.types_pb2 import Device
+from wallet.v1.wallet_pb2 import Accountability
 from wallet_client import (
     AsyncWalletClient,
-    Device,
     Hold,
     Order,
     Program,
@@ -25,6 +26,7 @@ from loadtest.attacks.acts import DAY, WINDOW_DAYS, Act, Customer, From, What
 from loadtest.attacks.cycling import CASHBACK_BP
 from loadtest.attacks.farms import WELCOME_MINOR
 from loadtest.attacks.referrals import REFERRAL_MINOR
+from loadtest.attacks.town import REDEMPTION_MIN_MINOR
 
 ACTOR: Final = "fraud report"
 WHY: Final = "a town under attack"
@@ -72,13 +74,11 @@ class Till:
         await self.client.admin.put_program(_program(self.program_id), actor=ACTOR, reason=WHY)
         await self.advance(0)
         await self.client.rules.put_draft(self.program_id, "d", json.dumps(RULES), actor=ACTOR, reason=WHY)
-        await self.client.rules.publish(
-            self.program_id, "d", expected_version=0, actor=ACTOR, reason=WHY
-        )
+        await self.client.rules.publish(self.program_id, "d", expected_version=0, actor=ACTOR, reason=WHY)
         policy = earning_pb2.EarningPolicy(return_window_seconds=WINDOW_DAYS * DAY)
         await self._earning().PutEarningPolicy(
             earning_pb2.PutEarningPolicyRequest(
-                program_id=self.program_id, policy=policy, accountability={"actor": ACTOR, "reason": WHY}
+                program_id=self.program_id, policy=policy, accountability=Accountability(actor=ACTOR, reason=WHY)
             ),
             metadata=self._metadata(), timeout=CALL_SECONDS,
         )  # fmt: skip
@@ -210,7 +210,7 @@ def _program(program_id: str) -> Program:
         program_id=program_id, display_name="A town under attack", mode=ProgramMode.PROGRAM_MODE_SANDBOX,
         asset=CURRENCY, exponent=2, currency=CURRENCY, rate_numerator=1, rate_denominator=1,
         redemption=RedemptionPolicy(
-            minimum_redemption_minor=50, maximum_share_bp=10_000, step_minor=1, quote_ttl_seconds=300,
+            minimum_redemption_minor=REDEMPTION_MIN_MINOR, maximum_share_bp=10_000, step_minor=1, quote_ttl_seconds=300,
             reservation_ttl_seconds=900, reservation_ttl_seconds_max=172_800, open_reservations_max=64,
         ),
     )  # fmt: skip
