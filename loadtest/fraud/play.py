@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,14 +12,15 @@ from typing import Final
 from wallet_client import Hold, errors
 from wallet_client.errors_fraud import DeviceConflict, FraudRefused
 
-from loadtest.attacks.acts import DAY, HOUR, Act, Customer, Scene, What
+from loadtest.attacks.acts import DAY, Act, Customer, Scene, What
 from loadtest.attacks.town import REDEMPTION_MIN_MINOR
 from loadtest.fraud.desk import ROUND_SECONDS, Desk
 from loadtest.fraud.seen import Became, Moment, Outcome, Records
 from loadtest.fraud.till import Till, slots
 
 CALLERS: Final = 32
-QUIET_EVERY_SECONDS: Final = 4 * HOUR
+GIVES_UP_AFTER: Final = 10
+"""Refusals in a row, then an attacker tries no more."""
 LAST_ROUNDS: Final = 12
 """Rounds of the desk after the last act: whatever waits is decided by then."""
 
@@ -41,7 +43,8 @@ class Play:
     _number: int = 0
     _holds: dict[str, tuple[Hold, Outcome]] = field(default_factory=dict)
     _desk_at: int = ROUND_SECONDS
-    _quiet_at: int = QUIET_EVERY_SECONDS
+    _busy: bool = False
+    _refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     _callers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLERS))
 
     async def run(self, scene: Scene) -> None:
@@ -82,15 +85,14 @@ class Play:
         await asyncio.gather(*(one(customer) for customer in customers))
 
     async def _until(self, at: int) -> None:
-        """Let time pass, with the desk's rounds and pauses for the background on the way."""
-        while min(self._desk_at, self._quiet_at) <= at:
-            await self._advance(min(self._desk_at, self._quiet_at))
-            await self.idle()
-            if self._quiet_at <= self.now:
-                self._quiet_at = self.now + QUIET_EVERY_SECONDS
-            if self._desk_at <= self.now:
-                self._desk_at = self.now + ROUND_SECONDS
-                await self.desk.work(self.now, self.mark, self._approved)
+        """Let time pass; at the desk's hours the background catches up, and the desk decides."""
+        while self._desk_at <= at:
+            await self._advance(self._desk_at)
+            if self._busy:
+                await self.idle()
+                self._busy = False
+            await self.desk.work(self.now, self.mark, self._approved)
+            self._desk_at = self.now + ROUND_SECONDS
         await self._advance(at)
 
     async def _advance(self, to: int) -> None:
@@ -100,6 +102,7 @@ class Play:
 
     async def _slot(self, acts: Sequence[Act]) -> None:
         """Play what happens at one moment: events in one call, redemptions side by side, each wallet's in order."""
+        self._busy = True
         events = [act for act in acts if act.what is not What.REDEEM]
         if events:
             await self.till.tell(events, self.now)
@@ -114,7 +117,16 @@ class Play:
     async def _in_turn(self, acts: Sequence[Act]) -> None:
         async with self._callers:
             for act in acts:
-                self.records.outcomes.append(await self._redeem(act))
+                given_up = self._refusals[act.attack, act.who] >= GIVES_UP_AFTER
+                if not (act.attack and given_up):
+                    outcome = await self._redeem(act)
+                    self._note(outcome)
+
+    def _note(self, outcome: Outcome) -> None:
+        self.records.outcomes.append(outcome)
+        key = (outcome.act.attack, outcome.act.who)
+        stopped = outcome.became in {Became.REFUSED, Became.FROZEN}
+        self._refusals[key] = self._refusals[key] + 1 if stopped else 0
 
     async def _redeem(self, act: Act) -> Outcome:
         wanted = await self._wanted(act)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, unique
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from loadtest.attacks.acts import Act
-
-FRAUD_REASONS: Final = frozenset({"FRAUD_REFUSED", "DEVICE_CONFLICT"})
 
 
 class Moment(NamedTuple):
@@ -53,16 +50,6 @@ class Records:
     outcomes: list[Outcome] = field(default_factory=list)
     frozen: dict[str, Moment] = field(default_factory=dict)
     """When the desk froze whose wallet."""
-    shadows: dict[str, set[str]] = field(default_factory=dict)
-    """Which limits in shadow spoke about whom."""
     cases: int = 0
     cases_wrong: int = 0
     """Cases that were opened about somebody honest."""
-
-    def of(self, act: Act) -> Outcome | None:
-        """Return the last outcome of an act."""
-        return next((each for each in reversed(self.outcomes) if each.act is act), None)
-
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Take outcomes in."""
-        self.outcomes += outcomes
