@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ PICTURES: Final = ROOT / "docs" / "img"
 def main() -> int:
     """Play, score, show; returns 0 however many targets were met: the report says which were not."""
     asked = _arguments()
-    screen = Console()
+    screen = Console(width=None if sys.stdout.isatty() else 150)
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -106,8 +107,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.fraud", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--households", type=int, default=700)
-    parser.add_argument("--days", type=int, default=45)
-    parser.add_argument("--quiet-days", type=int, default=15)
+    parser.add_argument("--days", type=int, default=40)
+    parser.add_argument("--quiet-days", type=int, default=12)
     parser.add_argument("--policy", type=Path, default=STARTER)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--no-pictures", action="store_true")

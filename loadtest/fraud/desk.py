@@ -17,7 +17,7 @@ from loadtest.attacks.acts import HOUR
 from loadtest.fraud.seen import Moment, Records
 from loadtest.fraud.till import ACTOR, Till
 
-ROUND_SECONDS: Final = 4 * HOUR
+ROUND_SECONDS: Final = 6 * HOUR
 HOURS_TO_DECIDE: Final = (1, 8)
 CASES_AT_ONCE: Final = 100
 APPROVE: Final = CaseDecision.VERDICT_APPROVE

@@ -23,7 +23,7 @@ from loadtest.fraud.play import Play
 from loadtest.fraud.policy import FACTORS, prepared
 from loadtest.fraud.score import Judged, as_json, families, honest, settings
 from loadtest.fraud.seen import Moment, Records
-from loadtest.fraud.till import ACTOR, CALL_SECONDS, WHY, Till
+from loadtest.fraud.till import ACTOR, CALL_SECONDS, WHY, Till, played_at
 from loadtest.stage import Stage
 from wallet_service.cli.demo.baskets import Basket
 from wallet_service.fraud.devices import DeviceKeys
@@ -136,7 +136,7 @@ async def _judged(database: asyncpg.Connection[Any], till: Till) -> list[Judged]
     acts = {**till.tried, **till.events}
     for row in await database.fetch(statement, PROGRAM_ID):
         act = acts.get(row["subject_id"])
-        at = Moment(act.at // 600 * 600, 0) if act and row["subject_kind"] == "event" else None
+        at = Moment(played_at(act), 0) if act and row["subject_kind"] == "event" else None
         found.append(
             Judged(
                 who=row["customer_ref"], attack=act.attack if act else "", verdict=row["verdict"],

@@ -22,7 +22,7 @@ from wallet_client import (
     new_id,
 )
 
-from loadtest.attacks.acts import DAY, WINDOW_DAYS, Act, Customer, From, What
+from loadtest.attacks.acts import DAY, WINDOW_DAYS, Act, Customer, From, What, family_of
 from loadtest.attacks.cycling import CASHBACK_BP
 from loadtest.attacks.farms import WELCOME_MINOR
 from loadtest.attacks.referrals import REFERRAL_MINOR
@@ -33,6 +33,10 @@ WHY: Final = "a town under attack"
 CURRENCY: Final = "EUR"
 EVENTS_AT_ONCE: Final = 500
 CALL_SECONDS: Final = 30.0
+EVENT_GRAIN_SECONDS: Final = 1_800
+"""What happens within it is played at one moment, for the clock is set by a call each time."""
+BRISK: Final = {"scripts": 10, "credentials": 60, "splitting": 600}
+"""Families whose redemptions follow closely on each other."""
 RULES: Final = {
     "time_zone": "UTC",
     "rules": [
@@ -184,7 +188,7 @@ class Till:
 
 def slots(acts: Sequence[Act]) -> Iterator[tuple[int, list[Act]]]:
     """Yield acts by the moment at which they are played: of calm ones some minutes are one moment."""
-    placed = sorted(((act.at // _grain(act) * _grain(act), act) for act in acts), key=lambda each: each[0])
+    placed = sorted(((played_at(act), act) for act in acts), key=lambda each: each[0])
     start = 0
     while start < len(placed):
         end = start
@@ -194,8 +198,15 @@ def slots(acts: Sequence[Act]) -> Iterator[tuple[int, list[Act]]]:
         start = end
 
 
+def played_at(act: Act) -> int:
+    """Return the second at which an act is played."""
+    return act.at // _grain(act) * _grain(act)
+
+
 def _grain(act: Act) -> int:
-    return 5 if act.attack and act.what is What.REDEEM else 600
+    if act.what is not What.REDEEM:
+        return EVENT_GRAIN_SECONDS
+    return BRISK.get(family_of(act.attack), EVENT_GRAIN_SECONDS)
 
 
 def _device(place: From, began: datetime) -> Device:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from wallet_client import (
     AsyncWalletClient,
@@ -63,16 +63,44 @@ class Devices:
     laptop: AsyncWalletClient
 
 
+class Beside(Protocol):
+    """Others who use the program during a replay, and keep books of their own."""
+
+    facts: dict[str, str]
+    """What became of them, for the table."""
+
+    async def open(
+        self, api: AsyncWalletClient, program_id: str, households: Sequence[str], days: int
+    ) -> None:
+        """Come in, on the first day, knowing the wallets of the honest."""
+
+    def pass_time(self, now: datetime) -> None:
+        """Let what is overdue expire in the books."""
+
+    async def play(self, day: int) -> None:
+        """Do what there is to do on a day, counted from 0."""
+
+    async def compare(self) -> list[str]:
+        """Return where wallets are not as the books say."""
+
+    def books(self) -> Iterable[Book]:
+        """Return the books."""
+
+
 class Replay:
     """One run. Visits of a household follow on each other; households do not wait for each other within a day."""
 
-    def __init__(self, devices: Devices, program_id: str, *, played: Callable[[], None]) -> None:
+    def __init__(
+        self, devices: Devices, program_id: str, *, played: Callable[[], None], beside: Beside | None = None
+    ) -> None:
+        self._beside = beside
         self._devices = devices
         self._api = devices.phone
         self._program_id = program_id
         self._played = played
         self._households = asyncio.Semaphore(HOUSEHOLDS_AT_ONCE)
         self._now = datetime.min.replace(tzinfo=UTC)
+        self._wallet_ids: list[str] = []
         self.books: dict[int, Book] = {}
         self.tally = Tally()
         self.timings = Timings()
@@ -88,12 +116,20 @@ class Replay:
     async def _open(self, household: int) -> None:
         async with self._households:
             with self.timings.of("open wallet"):
-                await self._api.wallet.open(self._program_id, str(household))
+                wallet = await self._api.wallet.open(self._program_id, str(household))
+        self._wallet_ids.append(wallet.wallet_id)
 
     async def play(self, days: tuple[Day, ...]) -> None:
         """Play every day, and let one more pass."""
+        first = days[0].date
+        if self._beside is not None:
+            await self._beside.open(
+                self._api, self._program_id, self._wallet_ids, (days[-1].date - first).days + 1
+            )
         for day in days:
             await self._advance(day.date)
+            if self._beside is not None:
+                await self._beside.play((day.date - first).days)
             async with asyncio.TaskGroup() as group:
                 for visits in day.visits:
                     group.create_task(self._household(visits))
@@ -102,6 +138,9 @@ class Replay:
     async def compare(self) -> None:
         """Hold every wallet against its book."""
         await asyncio.gather(*(self._compare_wallet(household) for household in self.books))
+        if self._beside is not None:
+            for sentence in await self._beside.compare():
+                self.differs(sentence)
 
     def differs(self, sentence: str) -> None:
         """Note a difference between the books and the service."""
@@ -115,6 +154,8 @@ class Replay:
             await self._api.admin.advance_clock(self._program_id, self._now, actor=ACTOR, reason="a new day")
         for book in self.books.values():
             book.pass_time(self._now)
+        if self._beside is not None:
+            self._beside.pass_time(self._now)
 
     async def _household(self, visits: tuple[Visit, ...]) -> None:
         async with self._households:

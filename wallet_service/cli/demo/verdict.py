@@ -17,7 +17,7 @@ from wallet_client import AsyncWalletClient
 from wallet_service.cli.demo.baskets import Reading
 from wallet_service.cli.demo.books import Book
 from wallet_service.cli.demo.plan import Day, Redemption, plan
-from wallet_service.cli.demo.replay import CALL_SECONDS_MAX, Devices, Replay, Tally
+from wallet_service.cli.demo.replay import CALL_SECONDS_MAX, Beside, Devices, Replay, Tally
 from wallet_service.cli.demo.timings import Timing
 from wallet_service.cli.reconciling import as_plain, render
 from wallet_service.cli.show import money, table
@@ -65,6 +65,8 @@ class Verdict:
     timings: tuple[Timing, ...]
     differences: tuple[str, ...]
     report: Report
+    beside: dict[str, str]
+    """What became of others who used the program."""
 
     @property
     def sound(self) -> bool:
@@ -73,18 +75,19 @@ class Verdict:
 
 
 async def reach_verdict(
-    settings: Settings, servers: Servers, address: str, reading: Reading, *, program_id: str, seed: int
-) -> Verdict:
+    settings: Settings, servers: Servers, address: str, reading: Reading, *, program_id: str, seed: int,
+    beside: Beside | None = None,
+) -> Verdict:  # fmt: skip
     """Replay the baskets against the service at an address, then prove every invariant."""
     days = plan(reading.baskets, seed)
-    replay = await _replayed(settings, address, reading, days, program_id)
+    replay = await _replayed(settings, address, reading, days, program_id, beside)
     database = await Database.open(
         DatabaseOptions.from_settings(settings, servers.database_url), toy=settings.toy_database
     )
     cache = Cache.from_settings(settings, servers.redis_url)
     try:
         reconciliation = Reconciliation(database, cache, tolerance=_TOLERANCE)
-        books = _summed(replay.books.values())
+        books = _summed([*replay.books.values(), *(beside.books() if beside else ())])
         for sentence in await _held_against(reconciliation, ProgramId(program_id), books):
             replay.differs(sentence)
         report = await reconciliation.run(None if servers.own_database else ProgramId(program_id))
@@ -95,12 +98,14 @@ async def reach_verdict(
         program_id=program_id, seed=seed, reading=reading, first=days[0].date, last=days[-1].date,
         tally=replay.tally, books=books, timings=tuple(replay.timings.all()),
         differences=tuple(replay.differences), report=report,
+        beside=beside.facts if beside else {},
     )  # fmt: skip
 
 
 async def _replayed(
-    settings: Settings, address: str, reading: Reading, days: tuple[Day, ...], program_id: str
-) -> Replay:
+    settings: Settings, address: str, reading: Reading, days: tuple[Day, ...], program_id: str,
+    beside: Beside | None,
+) -> Replay:  # fmt: skip
     token = minted(settings, subject="wallet-demo", create=True)
     if token is None:
         raise StartError("the demo has no secret to sign its token with")
@@ -110,7 +115,7 @@ async def _replayed(
 
     async with client() as phone, client() as laptop:
         with _progress(len(reading.baskets)) as advance:
-            replay = Replay(Devices(phone=phone, laptop=laptop), program_id, played=advance)
+            replay = Replay(Devices(phone=phone, laptop=laptop), program_id, played=advance, beside=beside)
             await replay.open(reading.households, days[0].date)
             await replay.play(days)
         await replay.compare()
@@ -206,6 +211,7 @@ def _facts(verdict: Verdict) -> dict[str, str]:
         "reservations expired": f"{books.holds_expired:,}",
         "cashback expired": worth(books.expired),
         "left in the wallets": worth(books.inside),
+        **verdict.beside,
     }
 
 
@@ -227,6 +233,7 @@ def verdict_json(verdict: Verdict, seconds: float) -> dict[str, object]:
         "redemptions": {way.name.lower(): tally.redemptions[way] for way in Redemption},
         "books": asdict(verdict.books),
         "differences": list(verdict.differences),
+        "beside": verdict.beside,
         "calls": [asdict(timing) for timing in verdict.timings],
         "reconciliation": as_plain(verdict.report),
     }
