@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,18 +31,14 @@ GROWTH_LARGE: Final = (1_000_000, 9)
 RING_LINKS: Final = 1_000_000
 """Ten million, which take two minutes to make: python -m loadtest.rings."""
 PARTS: Final = (
-    "echo",
-    "unary",
-    "batch",
-    "fraud",
-    "in_process",
-    "workers",
-    "trial",
-    "overload",
-    "growth",
-    "rings",
-    "model",
-)
+    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "growth", "rings",
+    "model", "maturing",
+)  # fmt: skip
+EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
+"""What a whole run measures; a million wallets of many ages take minutes to make."""
+AGING: Final = (1_000_000, 20_000)
+ALONE: Final = frozenset({"backtest", "rings", "model", "maturing"})
+"""What needs none of the wallets that the others share."""
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -75,20 +72,26 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
-        uvloop.run(serve_and_measure(run, parts))
-        if "in_process" in parts:
-            figures.in_process(run)
-        if "workers" in parts:
-            uvloop.run(figures.workers(run))
-        if "overload" in parts:
-            uvloop.run(overload(run))
-        if "growth" in parts:
-            uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
-        if "rings" in parts:
-            uvloop.run(figures.rings(run, RING_LINKS))
-        if "model" in parts:
-            figures.model(run)
+        if parts - ALONE:
+            uvloop.run(serve_and_measure(run, parts))
+        for part, figure in _others(run).items():
+            if part in parts:
+                figure()
         return run.found
+
+
+def _others(run: Run) -> dict[str, Callable[[], None]]:
+    """Return what starts its own processes, in the order in which it is measured."""
+    return {
+        "in_process": lambda: figures.in_process(run),
+        "backtest": lambda: figures.backtest(run),
+        "workers": lambda: uvloop.run(figures.workers(run)),
+        "overload": lambda: uvloop.run(overload(run)),
+        "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
+        "rings": lambda: uvloop.run(figures.rings(run, RING_LINKS)),
+        "model": lambda: figures.model(run),
+        "maturing": lambda: figures.maturing(run, *AGING),
+    }
 
 
 def main() -> None:
@@ -98,10 +101,10 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="for each figure")
     parser.add_argument("--trial", type=Path, help="a yardstick program that prints JSON")
-    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; everything when left out")
+    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; when left out, all but maturing")
     chosen = parser.parse_args()
     begun = time.monotonic()
-    found = measure(chosen.seconds, set(chosen.only or PARTS), chosen.trial)
+    found = measure(chosen.seconds, set(chosen.only or EVERYTHING), chosen.trial)
     found["ratios"] = ratios(found)
     found["seconds"] = round(time.monotonic() - begun, 1)
     REPORT.parent.mkdir(exist_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+BACKTEST_LINES: Final = 20_000
+
 TARGETS: Final = {
     "pairs_batch 1 / trial": 1.0,
     "pairs_batch 16 / trial": 1.0,
@@ -18,6 +20,7 @@ TARGETS: Final = {
     "pairs_batch_fraud / pairs_batch_active 1024": 0.85,
     "growth large / small": 0.8,
     "overload useful / capacity": 0.9,
+    "backtest lines a second / 20,000": 1.0,
 }
 
 
@@ -57,6 +60,10 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     overload = found.get("overload")
     if overload:
         result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
+    if "backtest" in found:
+        result["backtest lines a second / 20,000"] = round(
+            found["backtest"]["lines_per_s"] / BACKTEST_LINES, 2
+        )
     return result
 
 

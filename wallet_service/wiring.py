@@ -11,15 +11,18 @@ from typing import Final
 
 from wallet.v1 import admin_pb2, checkout_pb2, earning_pb2, review_pb2, wallet_pb2
 
+from wallet_service.admin.backtest import Backtests
 from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
+from wallet_service.earning.history import History
+from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
-from wallet_service.earning.worker import EarningWorker
+from wallet_service.earning.worker import EarningWorker, LookoutWorker
 from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
 from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.anomaly.telemetry import watch_anomaly
@@ -48,6 +51,7 @@ from wallet_service.review.rpc import ReviewRpc
 from wallet_service.review.service import Review
 from wallet_service.review.telemetry import watch_review
 from wallet_service.review.worker import ReviewWorker
+from wallet_service.rules.audience import Audience
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.service import Authoring
 from wallet_service.runtime.cache import Cache
@@ -92,10 +96,13 @@ class Core:
     telemetry: Telemetry
     rulesets: Rulesets
     authoring: Authoring
+    audience: Audience
+    backtests: Backtests
     earning: Earning
     pipeline: Pipeline
     fraud: Fraud
     fraud_authoring: FraudAuthoring
+    lookout: Lookout
     review: Review
     review_worker: ReviewWorker
     anomaly: Anomaly
@@ -106,14 +113,9 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     """Connect to the database and the cache and start the ledger with its background loops."""
     telemetry = start_telemetry(settings, worker=worker)
     life.on_stop("telemetry", telemetry.close)
-    options = DatabaseOptions.from_settings(settings, addresses.database_url)
-    database = await life.enter(
-        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
-    )
-    cache = Cache.from_settings(settings, addresses.redis_url)
-    life.on_stop("cache", cache.close)
-    telemetry.watch_cache(cache)
     telemetry.watch_loops(lambda: life.restarts)
+    database, cache = await _connect(settings, addresses, life)
+    telemetry.watch_cache(cache)
     limits = Limits(
         batch_max=settings.batch_max, in_flight_max=settings.batches_in_flight, queue_max=settings.queue_max,
         statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
@@ -131,13 +133,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     watch_ledger(telemetry.meter, ledger)
     watch_fraud(telemetry.meter, fraud)
     life.on_stop("ledger", ledger.close)
-    try:
-        await ledger.programs.refresh()
-        await rulesets.refresh()
-        await policies.refresh()
-        await fraud.policies.refresh()
-    except DatabaseError as fault:
-        raise StartError(unusable(fault)) from fault
+    await _read_once(ledger.programs.refresh, rulesets.refresh, policies.refresh, fraud.policies.refresh)
     life.keep("programs", ledger.programs.run)
     life.keep("rulesets", rulesets.run)
     life.keep("earning-policies", policies.run)
@@ -147,21 +143,43 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
     anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
+    authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
     carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
-        rulesets=rulesets, authoring=Authoring(database, ledger.programs, rulesets),
         fraud=fraud, fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
+        rulesets=rulesets, authoring=authoring, audience=Audience(database, ledger.programs, rulesets),
+        backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=earning,
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
+        lookout=Lookout(database, ledger, policies),
         anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying),
         review_worker=ReviewWorker(
             database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
         ),
     )  # fmt: skip
+
+
+async def _connect(settings: Settings, addresses: Addresses, life: Lifecycle) -> tuple[Database, Cache]:
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await life.enter(
+        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
+    )
+    cache = Cache.from_settings(settings, addresses.redis_url)
+    life.on_stop("cache", cache.close)
+    return database, cache
+
+
+async def _read_once(*reads: Callable[[], Awaitable[None]]) -> None:
+    """Read what must be known before the first call; raises StartError where the database does not hold it."""
+    try:
+        for read in reads:
+            await read()
+    except DatabaseError as fault:
+        raise StartError(unusable(fault)) from fault
 
 
 def _start_advisors(
@@ -203,7 +221,10 @@ async def start_server(
             ),
             Hosted(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                room=AdminRpc(core.ledger, core.keys, core.authoring, core.fraud_authoring),
+                room=AdminRpc(
+                    core.ledger, core.keys, authoring=core.authoring, audience=core.audience,
+                    backtests=core.backtests, fraud=core.fraud_authoring,
+                ),
             ),
         ],
         authenticator=_authenticator(settings),
@@ -225,15 +246,16 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, events moving and cases opened."""
+    """Keep overdue holds and expired lots swept, events moving, customers warned and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
-    watch_earning(core.telemetry.meter, worker)
+    watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
     watch_rings(core.telemetry.meter, ring_worker)
     life.keep("rings", ring_worker.run)
+    life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
     life.keep("fraud-memory", FraudWorker(core.fraud).run)

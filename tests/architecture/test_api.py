@@ -89,6 +89,7 @@ def test_every_call_that_changes_something_can_be_repeated_safely(method):
     idempotent_by_content |= {"RecordEvent", "RecordEvents", "PutEarningPolicy"}  # by source and its own id
     idempotent_by_content |= {"PutRulesetDraft", "PublishRuleset", "PutCampaign", "PutSegment"}
     idempotent_by_content |= {"PutFraudPolicy"}
+    idempotent_by_content |= {"ImportSegment", "PutCustomers", "PutRulesPolicy"}
     idempotent_by_content |= {
         "AssignCase",
         "DecideCase",

@@ -65,7 +65,7 @@ class StaticRules:
     def at(self, _program_id, _moment):
         return self.compiled
 
-    async def segments_of(self, _program_id, _refs, *, timeout_seconds):
+    async def profiles_of(self, _program_id, _refs, *, timeout_seconds):
         assert timeout_seconds > 0
         return {}
 

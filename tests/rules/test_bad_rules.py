@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from wallet_service.rules import conflicts as conflicts_room
 from wallet_service.rules import document
+from wallet_service.rules.conflicts import conflicts
 from wallet_service.rules.ruleset import Campaign, Ruleset
-from wallet_service.rules.validate import CONDITIONS_MAX, findings_of_campaign, read_ruleset
+from wallet_service.rules.validate import CONDITIONS_MAX, GROUPS_MAX, findings_of_campaign, read_ruleset
 
 CAMPAIGNS = {
     "june": Campaign(campaign_id="june", title="", starts_at="2026-06-01T00:00", ends_at="2026-07-01T00:00", budget=9)
@@ -98,6 +103,27 @@ BAD = {
         "rules[0].caps.per_customer_month",
         "CONTRADICTION",
     ),
+    "a kind that never comes": ([rule(when={"kinds": ["return"]})], "rules[0].when.kinds[0]", "NEVER_MATCHES"),
+    "lines of what has none": (
+        [rule(give={"amount": 1}, when={"kinds": ["review"], "skus": ["a"]})], "rules[0].when.skus", "NEVER_MATCHES",
+    ),
+    "a total of what has none": (
+        [rule(give={"amount": 1}, when={"kinds": ["share"], "total_min_minor": 1})],
+        "rules[0].when.total_min_minor", "NEVER_MATCHES",
+    ),
+    "a first purchase that is none": (
+        [rule(give={"amount": 1}, when={"kinds": ["share"], "first_purchase": True})],
+        "rules[0].when.first_purchase", "NEVER_MATCHES",
+    ),
+    "a rate of what has no price": ([rule(when={"kinds": ["referral"]})], "rules[0].give", "NEVER_MATCHES"),
+    "an attribute of two values at once": (
+        [rule(when={"attributes": [{"name": "a", "values": ["x"]}, {"name": "a", "values": ["y"]}]})],
+        "rules[0].when.attributes[1].values", "NEVER_MATCHES",
+    ),
+    "a weekday outside its dates": (
+        [rule(when={"weekdays": [7], "starts_at": "2026-06-01T00:00", "ends_at": "2026-06-07T00:00"})],
+        "rules[0].when.weekdays", "NEVER_MATCHES",
+    ),
     "the same id twice": ([OK, OK], "rules", "DUPLICATE_ID"),
 }  # fmt: skip
 
@@ -161,9 +187,80 @@ def test_a_rule_that_another_always_takes_before_never_matches():
     assert findings(everything, dairy, groups=[LINE_GROUP]) == [("rules[1]", "NEVER_MATCHES")]
 
 
+def test_what_asks_for_more_than_a_rule_before_it_never_matches():
+    food = {"categories": ["food"], "not_segments": ["staff"], "total_min_minor": 100}
+    dairy = {
+        "categories": ["food/dairy"], "not_segments": ["staff", "guests"], "total_min_minor": 200, "channels": ["web"],
+        "starts_at": "2026-01-01T00:00",
+    }  # fmt: skip
+    first, second = (
+        rule(rule_id="a", group="g", priority=5, when=food),
+        rule(rule_id="b", group="g", when=dairy),
+    )
+    assert findings(first, second, groups=[LINE_GROUP]) == [("rules[1]", "NEVER_MATCHES")]
+    for wider in (
+        {"categories": ["food", "toys"]}, {"not_segments": []}, {"total_min_minor": 50}, {"categories": []},
+    ):  # fmt: skip
+        assert not findings(first, rule(rule_id="b", group="g", when=dairy | wider), groups=[LINE_GROUP])
+    # What may have nothing to give leaves the line to the next.
+    for give in ({"amount_per_unit": 1}, {"multiplier": {"percent": 200}}):
+        assert ("rules[1]", "NEVER_MATCHES") not in findings(
+            first | {"give": give}, second, groups=[LINE_GROUP]
+        )
+
+
+def test_a_sunday_within_its_dates_is_no_finding():
+    for ends_at in ("2026-06-07T00:01", "2026-06-30T00:00"):
+        when = {"weekdays": [7], "starts_at": "2026-06-01T00:00", "ends_at": ends_at}
+        assert not findings(rule(when=when))
+
+
+paths = st.sampled_from(["food", "food/dairy", "food/dairy/milk", "food/dairyfree", "toys"])
+telling = st.fixed_dictionaries(
+    {},
+    optional={
+        "categories": st.lists(paths, max_size=2, unique=True), "skus": st.lists(st.sampled_from("ab"), max_size=2),
+        "channels": st.lists(st.sampled_from(["web", "shop"]), max_size=1),
+    },
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(telling, st.integers(0, 1)), max_size=7), st.sampled_from(["line", "order"]))
+def test_rules_that_are_not_compared_could_not_have_met(drawn, level):
+    made = [
+        rule(rule_id=f"r{number}", group="g", priority=priority, when=when)
+        for number, (when, priority) in enumerate(drawn)
+    ]
+    text = json.dumps({"time_zone": "UTC", "rules": made, "groups": [LINE_GROUP | {"level": level}]})
+    ruleset, _ = document.parsed(Ruleset, text)
+    found = sorted((each.path, each.message) for each in conflicts(ruleset))
+    every = Ruleset(time_zone="UTC", rules=ruleset.rules, groups=ruleset.groups)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(conflicts_room, "_pairs", lambda rules, _level: itertools.combinations(rules, 2))
+        assert sorted((each.path, each.message) for each in conflicts(every)) == found
+
+
+def test_thousands_of_rules_are_looked_at_in_a_moment():
+    made = [rule(rule_id=f"r{n}", group="g", when={"skus": [f"s{n}"]}) for n in range(2_000)]
+    assert not findings(*made, groups=[LINE_GROUP])
+    same = [rule(rule_id=f"r{n}", group="g", when={"coupons": [f"c{n}"]}) for n in range(600)]
+    found = findings(*same, groups=[LINE_GROUP])
+    assert len(found) == document.FINDINGS_MAX
+    apart = [
+        rule(rule_id=f"r{n}", group="g", when={"total_min_minor": n, "total_max_minor": n})
+        for n in range(600)
+    ]
+    assert findings(*apart, groups=[LINE_GROUP]) == [("groups[0]", "TOO_MANY_CONDITIONS")]
+    assert not findings(*(each | {"priority": n} for n, each in enumerate(apart)), groups=[LINE_GROUP])
+
+
 def test_too_many_conditions_are_refused_before_they_are_compared():
     skus = [f"s{n}" for n in range(CONDITIONS_MAX)]
     assert findings(rule(when={"skus": skus})) == [("rules", "TOO_MANY_CONDITIONS")]
+    steps = [{"from_minor": n, "amount": 1} for n in range(CONDITIONS_MAX)]
+    assert findings(rule(give={"ladder": steps})) == [("rules", "TOO_MANY_CONDITIONS")]
+    groups = [LINE_GROUP | {"name": f"g{n}"} for n in range(GROUPS_MAX + 1)]
+    assert findings(groups=groups) == [("rules", "TOO_MANY_CONDITIONS")]
 
 
 @pytest.mark.parametrize(

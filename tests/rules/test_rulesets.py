@@ -6,28 +6,22 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from office import BY, DEMO, Office
 
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId
-from wallet_service.ledger import store as ledger_store
-from wallet_service.ledger.program import Program, RedemptionPolicy
-from wallet_service.ledger.programs import Programs
+from wallet_service.rules import store
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.model import Basket, Customer, Headroom, Line
 from wallet_service.rules.policy import price
-from wallet_service.rules.publication import Accountable
+from wallet_service.rules.publication import Accountable, SegmentChange
 from wallet_service.rules.ruleset import Campaign
-from wallet_service.rules.service import Authoring
-from wallet_service.runtime.database import Database, DatabaseOptions
+from wallet_service.runtime.errors import DatabaseError
 
-DEMO = ProgramId("demo")
-BY = Accountable(actor="anna", reason="summer")
 BASKET = Basket(order_ref="o", lines=(Line(sku="a", net_minor=1_000, gross_minor=1_000),))
 JUNE = Campaign(
     campaign_id="june", title="June", starts_at="2020-01-01T00:00", ends_at="2099-01-01T00:00", budget=5
@@ -37,38 +31,6 @@ JUNE = Campaign(
 def rules_of(basis_points: int, **fields: object) -> str:
     rule = {"rule_id": "base", "title": "On everything", "give": {"basis_points": basis_points}, **fields}
     return json.dumps({"time_zone": "Europe/Berlin", "rules": [rule]})
-
-
-@dataclass
-class Office:
-    """Two processes' view of one database."""
-
-    database: Database
-    rulesets: Rulesets
-    elsewhere: Rulesets
-    authoring: Authoring
-
-    def deadline(self) -> float:
-        return time.monotonic() + 10
-
-    async def publish(self, source: str | int, expected: int, effective_at: Instant | None = None):
-        return await self.authoring.publish(DEMO, source, expected, effective_at, BY, self.deadline())
-
-    async def draft(self, text: str, name: str = "next", expected: int | None = None):
-        return await self.authoring.put_draft(DEMO, name, text, expected, BY, self.deadline())
-
-
-@pytest.fixture
-async def office(database_url: str) -> AsyncIterator[Office]:
-    database = await Database.open(DatabaseOptions(url=database_url, pool_size=2), toy=True)
-    program = Program(
-        program_id=DEMO, display_name="Demo", sandbox=False, asset="EUR", exponent=2, currency="EUR",
-        rate_numerator=1, rate_denominator=1, redemption=RedemptionPolicy(),
-    )  # fmt: skip
-    assert await ledger_store.put_program(database, program, None, 0, "anna", "start", timeout_seconds=10)
-    rulesets = Rulesets(database)
-    yield Office(database, rulesets, Rulesets(database), Authoring(database, Programs(database), rulesets))
-    await database.close()
 
 
 def now() -> Instant:
@@ -185,24 +147,14 @@ async def test_the_difference_of_two_versions_is_told_rule_by_rule(office: Offic
     ]  # fmt: skip
 
 
-async def test_customers_are_added_to_segments_and_taken_out(office: Office):
-    deadline = office.deadline()
-    await office.authoring.put_segment(DEMO, "vip", "VIP", ["anna", "ben"], [], BY, deadline)
-    await office.authoring.put_segment(DEMO, "staff", "Staff", ["anna"], [], BY, deadline)
-    await office.authoring.put_segment(DEMO, "vip", "VIP", [], ["ben"], BY, deadline)
-    found = await office.rulesets.segments_of(DEMO, ["anna", "ben", "eve"], timeout_seconds=5)
-    assert found == {"anna": frozenset({"vip", "staff"})}
-    segments = await office.authoring.segments(DEMO, "", 10, deadline)
-    assert [(each.segment_id, each.members) for each in segments] == [("staff", 1), ("vip", 1)]
-
-
 async def test_nothing_is_written_for_a_program_that_does_not_exist(office: Office):
     nobody, deadline = ProgramId("nobody"), office.deadline()
     for refused in (
         await office.authoring.put_draft(nobody, "a", "{}", None, BY, deadline),
         await office.authoring.publish(nobody, "a", 0, None, BY, deadline),
         await office.authoring.put_campaign(nobody, JUNE, BY, deadline),
-        await office.authoring.put_segment(nobody, "a", "", [], [], BY, deadline),
+        await office.authoring.trial(nobody, "a", deadline),
+        await office.authoring.put_policy(nobody, BY, deadline, second_person=True),
     ):
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.PROGRAM_NOT_FOUND
@@ -222,3 +174,44 @@ async def test_the_service_cannot_change_a_version_or_hide_who_made_it(office: O
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
     await connection.close(timeout=5)
+
+
+async def test_a_second_person_publishes_where_that_is_asked_for(office: Office):
+    ben = Accountable(actor="ben", reason="looked at it", subject="ben@token")
+    policy = await office.authoring.put_policy(DEMO, ben, office.deadline(), second_person=True)
+    assert (policy.second_person, policy.revision) == (True, 1)
+    await office.draft(rules_of(100))
+    alone = await office.publish("next", 0)
+    assert alone.reason is Reason.SECOND_PERSON_NEEDED
+    # Another name in the message is not another person.
+    pretended = Accountable(actor="ben", reason="me again", subject=BY.subject)
+    assert (await office.publish("next", 0, by=pretended)).reason is Reason.SECOND_PERSON_NEEDED
+    # Who sends the same text again did not write it.
+    await office.draft(rules_of(100), by=ben)
+    published = await office.publish("next", 0, by=ben)
+    assert (published.version, published.maker, published.subject) == (1, BY.subject, ben.subject)
+    await office.draft(rules_of(200), by=ben)
+    assert (await office.publish("next", 1, by=ben)).reason is Reason.SECOND_PERSON_NEEDED
+    back = await office.publish(1, 1)
+    assert (back.version, back.maker) == (2, "")
+    await office.authoring.put_policy(DEMO, ben, office.deadline(), second_person=False)
+    assert (await office.publish("next", 2, by=ben)).version == 3
+
+
+async def test_the_database_refuses_one_who_is_both_persons(office: Office):
+    with pytest.raises(DatabaseError):
+        await store.publish(
+            office.database, DEMO, 0, rules_of(100), "draft:x", None, BY.subject, BY, second_person=True,
+            timeout_seconds=5,
+        )  # fmt: skip
+
+
+async def test_a_segment_that_does_not_exist_is_a_finding(office: Office):
+    text = rules_of(100, when={"segments": ["vip"], "not_segments": ["staff"]})
+    checked = await office.draft(text)
+    assert [(each.path, each.problem) for each in checked.findings] == [
+        ("rules[0].when.segments[0]", "UNKNOWN_SEGMENT"), ("rules[0].when.not_segments[0]", "UNKNOWN_SEGMENT"),
+    ]  # fmt: skip
+    for segment_id in ("vip", "staff"):
+        await office.audience.put_segment(DEMO, segment_id, SegmentChange(), BY, office.deadline())
+    assert not (await office.authoring.check_draft(DEMO, "next", office.deadline())).findings

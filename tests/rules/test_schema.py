@@ -14,7 +14,8 @@ from wallet_service.rules.ruleset import Level, Mode, Rounding
 
 SHAPES = [
     ruleset.Ruleset, ruleset.Group, ruleset.Caps, ruleset.Rule, ruleset.When, ruleset.AttributeIs, ruleset.Hours,
-    ruleset.Give, ruleset.Step, ruleset.Multiplier, ruleset.Campaign, ruleset.Finding,
+    ruleset.Give, ruleset.Step, ruleset.Multiplier, ruleset.Campaign, ruleset.Finding, ruleset.AttributeTest,
+    ruleset.SegmentRule, ruleset.SegmentDefinition,
 ]  # fmt: skip
 ENUMS = {Rounding: rules_pb2.Rounding, Level: rules_pb2.RuleLevel, Mode: rules_pb2.GroupMode}
 

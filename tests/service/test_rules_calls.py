@@ -113,3 +113,67 @@ async def test_writing_rules_and_publishing_them_are_two_scopes(api: Api, pair, 
         await put_draft(writer, program_id, document(200))
         refused = await refusal(writer(publishing(program_id, 0, draft="next")))
     assert refused.reason == "SCOPE_MISSING"
+
+
+async def test_segments_are_written_read_and_imported_over_the_wire(api: Api, program_id: str):
+    rule = rules_pb2.SegmentRule(all_of=[rules_pb2.AttributeTest(name="age", at_least=18)])
+
+    def put(**more) -> rules_pb2.PutSegmentRequest:
+        return rules_pb2.PutSegmentRequest(
+            program_id=program_id, segment_id="vip", accountability=ACCOUNTABLE, **more
+        )
+
+    def imported(*rows: rules_pb2.ImportRow, segment_id: str = "vip") -> rules_pb2.ImportSegmentRequest:
+        return rules_pb2.ImportSegmentRequest(
+            program_id=program_id, segment_id=segment_id, rows=rows, accountability=ACCOUNTABLE
+        )
+
+    await api(put(title="VIP", rule=rule))
+    await api(put(add_customer_refs=["anna", "ben", "eve"]))
+    rows = [rules_pb2.ImportRow(line=2, customer_ref="=1+1"), rules_pb2.ImportRow(line=3, customer_ref="")]
+    bad = await api(imported(*rows))
+    assert ([(each.line, each.problem) for each in bad.findings], bad.revision) == ([(3, "MISSING_FIELD")], 0)
+    assert (await refusal(api(imported(rows[0], segment_id="nobody")))).reason == "SEGMENT_NOT_FOUND"
+    taken_off = rules_pb2.ImportRow(line=4, customer_ref="eve", remove=True)
+    assert (await api(imported(rows[0], taken_off))).revision == 3
+    refs, page_token = [], ""
+    while True:
+        page = await api(
+            rules_pb2.GetSegmentRequest(
+                program_id=program_id, segment_id="vip", page_size=2, page_token=page_token
+            )
+        )
+        refs += page.customer_refs
+        if not (page_token := page.next_page_token):
+            break
+    assert refs == ["=1+1", "anna", "ben"]
+    assert (page.segment.title, page.segment.members, page.segment.rule) == ("VIP", 3, rule)
+    nonsense = rules_pb2.SegmentRule(all_of=[rules_pb2.AttributeTest(name="age")])
+    refused = await refusal(api(put(rule=nonsense)))
+    assert (refused.reason, refused.field) == ("FIELD_INVALID", "rule.all_of[0]")
+
+
+async def test_what_is_recorded_of_customers_is_read_back(api: Api, pair, keys, program_id: str):
+    anna = rules_pb2.CustomerRecord(customer_ref="anna", attributes={"age": "30", "=city": "<b>"})
+    put = rules_pb2.PutCustomersRequest(program_id=program_id, customers=[anna], accountability=ACCOUNTABLE)
+    assert [(await api(put)).changed for _ in range(2)] == [1, 0]
+    get = rules_pb2.GetCustomerRequest(program_id=program_id, customer_ref="anna")
+    assert (await api(get)).customer == anna
+    put.customers.append(anna)
+    assert (await refusal(api(put))).field == "customers"
+    async with calling(pair[0].address, token(keys, scopes=[Scope.RULES_READ])) as reader:
+        assert (await refusal(reader(get))).reason == "SCOPE_MISSING"
+
+
+async def test_two_tokens_are_two_persons(api: Api, pair, keys, program_id: str):
+    policy = rules_pb2.RulesPolicy(second_person=True)
+    put = rules_pb2.PutRulesPolicyRequest(program_id=program_id, policy=policy, accountability=ACCOUNTABLE)
+    assert (await api(put)).policy.revision == 1
+    got = await api(rules_pb2.GetRulesPolicyRequest(program_id=program_id))
+    assert got.policy.second_person
+    await put_draft(api, program_id, document(100))
+    refused = await refusal(api(publishing(program_id, 0, draft="next")))
+    assert (refused.status, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "SECOND_PERSON_NEEDED")
+    async with calling(pair[0].address, token(keys, subject="somebody else")) as colleague:
+        ruleset = (await colleague(publishing(program_id, 0, draft="next"))).ruleset
+    assert (ruleset.maker, ruleset.publisher) == ("test", "somebody else")

@@ -1,4 +1,4 @@
-"""AdminService: programs and their clocks; rules are in the room beside."""
+"""AdminService: programs and their clocks; rules are in the rooms beside."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Final
 
 from wallet.v1 import admin_pb2
 
+from wallet_service.admin.backtest import Backtests
+from wallet_service.admin.backtest_rpc import BacktestRpc
 from wallet_service.admin.fraud_rpc import FraudRpc
 from wallet_service.admin.rules_rpc import RulesRpc
+from wallet_service.admin.segments_rpc import SegmentsRpc
 from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import ProgramId
@@ -17,19 +20,25 @@ from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.program import Program, RedemptionPolicy
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.ledger.wire import answered, instant, plain, timestamp
+from wallet_service.rules.audience import Audience
 from wallet_service.rules.service import Authoring
 from wallet_service.transport.call import Call
 
 PAGE_DEFAULT: Final = 50
 
 
-class AdminRpc(RulesRpc, FraudRpc):
+class AdminRpc(RulesRpc, SegmentsRpc, BacktestRpc, FraudRpc):
     """Programs and their policies."""
 
-    def __init__(self, ledger: Ledger, keys: KeyRing, authoring: Authoring, fraud: FraudAuthoring) -> None:
+    def __init__(
+        self, ledger: Ledger, keys: KeyRing, *, authoring: Authoring, audience: Audience, backtests: Backtests,
+        fraud: FraudAuthoring,
+    ) -> None:  # fmt: skip
         pages = PageTokens(keys)
         RulesRpc.__init__(self, authoring, pages)
+        SegmentsRpc.__init__(self, audience, pages)
         FraudRpc.__init__(self, fraud, pages)
+        BacktestRpc.__init__(self, backtests)
         self._ledger = ledger
 
     async def put_program(

@@ -1,17 +1,17 @@
-"""AdminService: rules, campaigns and segments."""
+"""AdminService: rules and campaigns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from wallet.v1 import rules_pb2, wallet_pb2
+from wallet.v1 import rules_pb2
 
-from wallet_service.kernel.errors import Reason, refuse
+from wallet_service.admin.wire import accountable, next_page, source_of
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.wire import answered, instant, plain, timestamp
-from wallet_service.rules.publication import Accountable, Publication
+from wallet_service.rules.publication import Publication, RulesPolicy
 from wallet_service.rules.ruleset import Campaign, Finding
 from wallet_service.rules.service import VERSION_LAST, Authoring
 from wallet_service.transport.call import Call
@@ -34,7 +34,7 @@ class RulesRpc:
             await self._authoring.put_draft(
                 ProgramId(request.program_id), request.name, plain(request.document, "document"),
                 request.expected_revision if request.HasField("expected_revision") else None,
-                _by(request.accountability), call.deadline,
+                accountable(request.accountability, call), call.deadline,
             )
         )  # fmt: skip
         return rules_pb2.PutRulesetDraftResponse(
@@ -60,7 +60,10 @@ class RulesRpc:
         """Answer what is different between two drafts or versions, rule by rule."""
         found = answered(
             await self._authoring.compare(
-                ProgramId(request.program_id), _source(request.before), _source(request.after), call.deadline
+                ProgramId(request.program_id),
+                source_of(request.before),
+                source_of(request.after),
+                call.deadline,
             )
         )
         return rules_pb2.DiffRulesetsResponse(
@@ -78,9 +81,9 @@ class RulesRpc:
         """Make a draft, or an older version, the next version."""
         published = answered(
             await self._authoring.publish(
-                ProgramId(request.program_id), _source(request.source), request.expected_version,
+                ProgramId(request.program_id), source_of(request.source), request.expected_version,
                 instant(request.effective_at, "effective_at") if request.HasField("effective_at") else None,
-                _by(request.accountability), call.deadline,
+                accountable(request.accountability, call), call.deadline,
             )
         )  # fmt: skip
         return rules_pb2.PublishRulesetResponse(ruleset=_published(published, with_document=False))
@@ -94,7 +97,9 @@ class RulesRpc:
         found = await self._authoring.publications(
             ProgramId(request.program_id), below, size + 1, call.deadline
         )
-        token = self._next("rulesets", request.program_id, [str(each.version) for each in found], size)
+        token = next_page(
+            self._pages, "rulesets", request.program_id, [str(each.version) for each in found], size
+        )
         return rules_pb2.ListRulesetsResponse(
             rulesets=[_published(each, with_document=False) for each in found[:size]], next_page_token=token
         )
@@ -119,7 +124,10 @@ class RulesRpc:
         )  # fmt: skip
         stored = answered(
             await self._authoring.put_campaign(
-                ProgramId(request.program_id), campaign, _by(request.accountability), call.deadline
+                ProgramId(request.program_id),
+                campaign,
+                accountable(request.accountability, call),
+                call.deadline,
             )
         )
         return rules_pb2.PutCampaignResponse(campaign=_campaign(stored.campaign), revision=stored.revision)
@@ -136,63 +144,35 @@ class RulesRpc:
                 ProgramId(request.program_id), after, size + 1, call.deadline
             )
         ]
-        token = self._next("campaigns", request.program_id, [each.campaign_id for each in found], size)
+        token = next_page(
+            self._pages, "campaigns", request.program_id, [each.campaign_id for each in found], size
+        )
         return rules_pb2.ListCampaignsResponse(
             campaigns=[_campaign(each) for each in found[:size]], next_page_token=token
         )
 
-    async def put_segment(
-        self, request: rules_pb2.PutSegmentRequest, call: Call
-    ) -> rules_pb2.PutSegmentResponse:
-        """Create a list of customers, add some and take some out."""
-        revision = answered(
-            await self._authoring.put_segment(
-                ProgramId(request.program_id), request.segment_id, plain(request.title, "title"),
-                [plain(ref, "add_customer_refs") for ref in request.add_customer_refs],
-                [plain(ref, "remove_customer_refs") for ref in request.remove_customer_refs],
-                _by(request.accountability), call.deadline,
+    async def put_rules_policy(
+        self, request: rules_pb2.PutRulesPolicyRequest, call: Call
+    ) -> rules_pb2.PutRulesPolicyResponse:
+        """Say whether a second person publishes what one has written."""
+        policy = answered(
+            await self._authoring.put_policy(
+                ProgramId(request.program_id), accountable(request.accountability, call), call.deadline,
+                second_person=request.policy.second_person,
             )
         )  # fmt: skip
-        return rules_pb2.PutSegmentResponse(revision=revision)
+        return rules_pb2.PutRulesPolicyResponse(policy=_policy(policy))
 
-    async def list_segments(
-        self, request: rules_pb2.ListSegmentsRequest, call: Call
-    ) -> rules_pb2.ListSegmentsResponse:
-        """Answer a page of lists, each with how many are on it."""
-        size = request.page_size or _PAGE_DEFAULT
-        after = self._pages.open("segments", request.program_id, request.page_token) or ""
-        found = await self._authoring.segments(ProgramId(request.program_id), after, size + 1, call.deadline)
-        token = self._next("segments", request.program_id, [each.segment_id for each in found], size)
-        return rules_pb2.ListSegmentsResponse(
-            segments=[
-                rules_pb2.Segment(
-                    segment_id=each.segment_id, title=each.title, revision=each.revision, members=each.members
-                )
-                for each in found[:size]
-            ],
-            next_page_token=token,
-        )
-
-    def _next(self, list_name: str, program_id: str, positions: Sequence[str], size: int) -> str:
-        if len(positions) <= size:
-            return ""
-        return self._pages.seal(list_name, program_id, positions[size - 1])
+    async def get_rules_policy(
+        self, request: rules_pb2.GetRulesPolicyRequest, call: Call
+    ) -> rules_pb2.GetRulesPolicyResponse:
+        """Answer how a program's rules come into force."""
+        policy = await self._authoring.policy(ProgramId(request.program_id), call.deadline)
+        return rules_pb2.GetRulesPolicyResponse(policy=_policy(policy))
 
 
-def _by(said: wallet_pb2.Accountability) -> Accountable:
-    return Accountable(
-        actor=plain(said.actor, "accountability.actor"), reason=plain(said.reason, "accountability.reason")
-    )
-
-
-def _source(source: rules_pb2.RulesetSource) -> str | int:
-    match source.WhichOneof("from"):
-        case "draft":
-            return source.draft
-        case "version":
-            return source.version
-        case _:
-            raise refuse(Reason.FIELD_INVALID, "source", "Name a draft or a version.")
+def _policy(policy: RulesPolicy) -> rules_pb2.RulesPolicy:
+    return rules_pb2.RulesPolicy(second_person=policy.second_person, revision=policy.revision)
 
 
 def _findings(findings: Sequence[Finding]) -> list[rules_pb2.Finding]:
@@ -212,5 +192,6 @@ def _published(publication: Publication, *, with_document: bool) -> rules_pb2.Pu
     return rules_pb2.PublishedRuleset(
         version=publication.version, effective_at=timestamp(publication.effective_at),
         published_at=timestamp(publication.published_at), origin=publication.origin, actor=publication.actor,
-        reason=publication.reason, document=publication.document if with_document else "",
+        reason=publication.reason, document=publication.document if with_document else "", maker=publication.maker,
+        publisher=publication.subject,
     )  # fmt: skip

@@ -19,7 +19,17 @@ from typing import Any, Final, Protocol
 from msgspec.structs import replace
 
 from wallet_service.earning import store
-from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
+from wallet_service.earning.acts import (
+    TRANSIENT,
+    command_of,
+    failed,
+    finished,
+    given_up,
+    mature_of,
+    settled,
+    unpaid,
+    without,
+)
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
@@ -32,7 +42,7 @@ from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.service import Ledger
 from wallet_service.rules.compiler import Compiled
-from wallet_service.rules.model import CapKey, Period
+from wallet_service.rules.model import STRANGER, CapKey, Period, Profile
 from wallet_service.runtime.errors import LedgerRejected
 from wallet_service.runtime.session import Statements
 
@@ -50,10 +60,10 @@ class RulesetSource(Protocol):
     def at(self, program_id: ProgramId, moment: Instant) -> Compiled | None:
         """Return the ruleset of a program that is in force at a moment; None if there is none."""
 
-    async def segments_of(
+    async def profiles_of(
         self, program_id: ProgramId, customer_refs: Sequence[str], *, timeout_seconds: float
-    ) -> Mapping[str, frozenset[str]]:
-        """Return the segments of each of these customers that is in one."""
+    ) -> Mapping[str, Profile]:
+        """Return what is recorded of each of these customers of whom something is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,8 +77,8 @@ class Round:
     owing: list[Event] = field(default_factory=list)
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
-    segments: dict[WalletId, frozenset[str]] = field(default_factory=dict)
     signals: dict[EventId, Signals] = field(default_factory=dict)
+    profiles: dict[WalletId, Profile] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
 
     @property
@@ -111,7 +121,12 @@ class Pipeline:
     async def gather(self, work: Round) -> None:
         """Read everything that the decisions need."""
         work.due = await store.read_due(self._db, work.claims, EVENTS_PER_WALLET, timeout_seconds=_SECONDS)
-        orders = {(event.wallet_id, event.content.order_ref) for event in work.due if event.content.order_ref}
+        # What only matures needs to know nothing of its order.
+        orders = {
+            (event.wallet_id, event.content.order_ref)
+            for event in work.due
+            if event.content.order_ref and event.state is not EventState.CREDITED
+        }
         if orders:
             work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
         if not any(event.state is EventState.HELD for event in work.due):
@@ -121,8 +136,8 @@ class Pipeline:
         work.pace = await store.read_pace(self._db, work.claims, window, timeout_seconds=_SECONDS)
         for program_id in {claim.program_id for claim in work.claims}:
             named = {c.customer_ref: c.wallet_id for c in work.claims if c.program_id == program_id}
-            found = await self._rules.segments_of(program_id, list(named), timeout_seconds=_SECONDS)
-            work.segments |= {named[ref]: segments for ref, segments in found.items()}
+            found = await self._rules.profiles_of(program_id, list(named), timeout_seconds=_SECONDS)
+            work.profiles |= {named[ref]: profile for ref, profile in found.items()}
         work.used = await self._used(work)
         ruled = attempts_of(work.due, self._fraud.policies)
         gathered = await self._fraud.gather(ruled)
@@ -155,7 +170,7 @@ class Pipeline:
             desks[claim.wallet_id] = Desk(
                 now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
                 rules=partial(self._rules.at, program_id),
-                segments=work.segments.get(claim.wallet_id, frozenset()),
+                profile=work.profiles.get(claim.wallet_id, STRANGER),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0,
@@ -269,6 +284,8 @@ class Pipeline:
                 await self._mature(desk, current)
 
     async def _give(self, work: Round, desk: Desk, event: Event) -> None:
+        if self._waits_for_credit(desk, event):
+            return desk.put(replace(event, due_at=after(desk.now, 1)))
         done = 0
         while done < len(event.result.acts):
             act = event.result.acts[done]
@@ -280,17 +297,50 @@ class Pipeline:
                 return desk.put(replace(event, due_at=after(desk.now, 1)))
             smaller = without(event, act, outcome)
             if smaller is None:
-                retry_at = after(desk.now, 2 ** (event.tries + 1))
-                return desk.put(failed(event, outcome.reason, TRIES_MAX, retry_at))
+                return await self._fail(desk, event, done, outcome.reason)
             # Written down before it is given, like the first.
             event = smaller
             await self._write_apart(work, event)
-        desk.put(finished(event))
+        event = await self._owe_again(desk, event, done)
+        return self._finish(desk, event, finished(event))
+
+    @staticmethod
+    def _waits_for_credit(desk: Desk, event: Event) -> bool:
+        """Whether a return would act on a credit that is still under way: it would find none."""
+        bought = bought_of(desk, event.content.returned) if event.content.returned is not None else None
+        return bought is not None and bought.state is EventState.CLEARED
+
+    @staticmethod
+    def _finish(desk: Desk, event: Event, ended: Event) -> None:
+        desk.put(ended)
         if event.content.returned is not None:
             bought = bought_of(desk, event.content.returned)
             if bought is not None:
                 desk.put(settled(bought, event))
-        return None
+
+    async def _fail(self, desk: Desk, event: Event, done: int, reason: Reason) -> None:
+        """Put an event off, or give up on it: then nothing stays written down that was not done."""
+        retry_at = after(desk.now, 2 ** (event.tries + 1))
+        ended = failed(event, reason, TRIES_MAX, retry_at)
+        if ended.state is EventState.CLEARED:
+            return desk.put(ended)
+        ended = given_up(await self._owe_again(desk, ended, done), done)
+        return self._finish(desk, ended, ended)
+
+    async def _owe_again(self, desk: Desk, event: Event, done: int) -> Event:
+        """Return an event without what it did not pay of older debts after all, which are owed again."""
+        event, owed = unpaid(event, done)
+        for debt in owed:
+            if debt.event_id not in desk.events:
+                found = await store.read_event(
+                    self._db, event.wallet_id, debt.event_id, timeout_seconds=_SECONDS
+                )
+                assert found is not None
+                # Another event of this wallet may have asked for it meanwhile, and changed it.
+                desk.events.setdefault(debt.event_id, found)
+            debtor = desk.events[debt.event_id]
+            desk.put(replace(debtor, debt=min(debtor.debt + debt.amount, debtor.amount)))
+        return event
 
     async def _write_apart(self, work: Round, event: Event) -> None:
         written = store.Written(wallets=[event.wallet_id], events=[event])

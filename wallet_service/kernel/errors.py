@@ -161,6 +161,18 @@ class Reason(Enum):
         "The fraud policy cannot be put in force as it is.",
     )
 
+    SECOND_PERSON_NEEDED = (
+        105,
+        Status.PERMISSION_DENIED,
+        "Who wrote the draft cannot publish it; another person must.",
+    )
+    SEGMENT_NOT_FOUND = 106, Status.NOT_FOUND, "The program has no such segment."
+    BACKTEST_TOO_LARGE = (
+        107,
+        Status.FAILED_PRECONDITION,
+        "The time holds more than one backtest replays; name a shorter one.",
+    )
+
     WATCH_TOO_SLOW = (
         110,
         Status.RESOURCE_EXHAUSTED,

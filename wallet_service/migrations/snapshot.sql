@@ -108,7 +108,9 @@ begin
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, digest text, occurred bigint, future bigint, past bigint
     )
-    left join ledger.wallet as w on w.wallet_id = n.wallet_id
+    left join lateral (
+      select x.wallet_id, x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
+    ) as w on true
     left join ledger.program as p on p.program_id = w.program_id
   ) as j;
 
@@ -143,7 +145,9 @@ begin
   insert into earning.queue as q (wallet_id, program_id, due_at)
   select j.wallet_id, min(j.program_id), min(e.due_at)
   from jsonb_to_recordset(v_judged) as j (wallet_id uuid, event_id uuid, program_id text, verdict integer)
-  join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id
+  cross join lateral (
+    select x.due_at from earning.event as x where x.wallet_id = j.wallet_id and x.event_id = j.event_id limit 1
+  ) as e
   where j.verdict = 0 and j.event_id = any (v_new)
   group by j.wallet_id
   order by j.wallet_id
@@ -164,7 +168,12 @@ begin
   from jsonb_to_recordset(v_judged) as j (
     ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
   )
-  left join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id;
+  left join lateral (
+    select x.event_id, x.digest
+    from earning.event as x
+    where x.wallet_id = j.wallet_id and x.event_id = j.event_id
+    limit 1
+  ) as e on true;
 end
 $$;
 
@@ -200,6 +209,32 @@ begin
   -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
   where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
   returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+end
+$$;
+
+CREATE FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_after uuid;
+begin
+  update earning.lookout as l
+  set
+    lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second', ended_at = null,
+    began_at = case when l.ended_at is null then l.began_at else clock_timestamp() end,
+    after_wallet = case
+      when l.ended_at is null then l.after_wallet else '00000000-0000-0000-0000-000000000000'
+    end
+  where
+    l.one and l.leased_until <= clock_timestamp()
+    and (
+      l.ended_at is null
+      or l.ended_at + greatest(p_pause_seconds * interval '1 second', p_share * (l.ended_at - l.began_at))
+      <= clock_timestamp()
+    )
+  returning l.after_wallet into v_after;
+  return v_after;
 end
 $$;
 
@@ -263,6 +298,8 @@ CREATE FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 declare
   v_held uuid[];
@@ -340,6 +377,53 @@ begin
   where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
 
   return query select unnest(v_held);
+end
+$$;
+
+CREATE FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_new bigint;
+begin
+  perform l.one from earning.lookout as l where l.one and l.lease = p_lease for no key update;
+  if not found then
+    return null;
+  end if;
+  with written as (
+    insert into earning.expiry_warning (
+      wallet_id, warning_id, program_id, expires_at, before_seconds, amount, inactivity, warned_at
+    )
+    select
+      n.wallet_id, n.warning_id, n.program_id, ledger.moment(n.expires), n.before_seconds, n.amount, n.inactivity,
+      coalesce(p.clock_at, clock_timestamp())
+    from json_to_recordset(p_warnings) as n (
+      wallet_id uuid, warning_id uuid, program_id text, expires bigint, before_seconds bigint, amount bigint,
+      inactivity boolean
+    )
+    join ledger.program as p on p.program_id = n.program_id
+    order by n.wallet_id, n.warning_id
+    on conflict (wallet_id, warning_id) do nothing
+    returning warning_id
+  )
+  select count(*) into v_new from written;
+  delete from earning.expiry_warning as e
+  using ledger.program as p
+  where
+    e.wallet_id > p_from and e.wallet_id <= p_to and p.program_id = e.program_id
+    and e.expires_at < coalesce(p.clock_at, clock_timestamp()) - p_keep_days * interval '1 day';
+  update earning.lookout as l
+  set
+    after_wallet = coalesce(p_to, l.after_wallet),
+    ended_at = case when p_to is null then clock_timestamp() end,
+    lease = case when p_to is null then null else l.lease end,
+    leased_until = case
+      when p_to is null then '1970-01-01T00:00:00Z' else clock_timestamp() + p_seconds * interval '1 second'
+    end
+  where l.one;
+  return v_new;
 end
 $$;
 
@@ -1353,6 +1437,38 @@ begin
 end
 $$;
 
+CREATE FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_newest bigint;
+begin
+  select coalesce(max(r.version), 0) into v_newest from rules.ruleset as r where r.program_id = p_program_id;
+  if v_newest = p_expected then
+    insert into rules.ruleset (
+      program_id, version, document, origin, effective_at, published_at, maker, subject, second_person, actor, reason
+    ) values (
+      p_program_id, p_expected + 1, p_document, p_origin, coalesce(ledger.moment(p_effective), clock_timestamp()),
+      clock_timestamp(), p_maker, p_subject, p_second_person, p_actor, p_reason
+    )
+    on conflict (program_id, version) do nothing;
+    if found then
+      perform rules.note_change(
+        p_program_id, 'ruleset', 'ruleset', p_expected + 1, p_document, p_actor, p_reason
+      );
+      return p_expected + 1;
+    end if;
+  end if;
+  return (
+    select r.version from rules.ruleset as r
+    where
+      r.program_id = p_program_id and r.version = p_expected + 1 and r.document = p_document
+      and r.origin = p_origin and (p_effective is null or r.effective_at = ledger.moment(p_effective))
+  );
+end
+$$;
+
 CREATE FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1377,6 +1493,35 @@ begin
   end if;
   perform rules.note_change(p_program_id, 'campaign', p_campaign_id, v_revision, p_document, p_actor, p_reason);
   return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_written bigint;
+  v_forgotten bigint;
+begin
+  insert into rules.customer as c (program_id, customer_ref, attributes, actor, reason, updated_at)
+  select p_program_id, n.customer_ref, n.attributes, p_actor, p_reason, clock_timestamp()
+  from unnest(p_refs, p_attributes) as n (customer_ref, attributes)
+  where n.attributes <> '{}'
+  order by n.customer_ref
+  on conflict (program_id, customer_ref) do update
+  set attributes = excluded.attributes, actor = excluded.actor, reason = excluded.reason, updated_at = excluded.updated_at
+  where c.attributes <> excluded.attributes;
+  get diagnostics v_written = row_count;
+  delete from rules.customer as c
+  where
+    c.program_id = p_program_id
+    and c.customer_ref in (
+      select n.customer_ref from unnest(p_refs, p_attributes) as n (customer_ref, attributes)
+      where n.attributes = '{}'
+    );
+  get diagnostics v_forgotten = row_count;
+  return v_written + v_forgotten;
 end
 $$;
 
@@ -1407,6 +1552,49 @@ begin
 end
 $$;
 
+CREATE FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_before rules.draft;
+  v_revision bigint;
+begin
+  select * into v_before from rules.draft as d
+  where d.program_id = p_program_id and d.name = p_name
+  for update;
+  v_revision := rules.put_draft(p_program_id, p_name, p_expected, p_document, p_actor, p_reason);
+  if v_before.document is distinct from p_document or v_before.subject = '' then
+    update rules.draft as d set subject = p_subject
+    where d.program_id = p_program_id and d.name = p_name and d.document = p_document;
+  end if;
+  return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_revision bigint;
+begin
+  insert into rules.policy as p (program_id, revision, second_person)
+  values (p_program_id, 1, p_second_person)
+  on conflict (program_id) do update
+  set revision = p.revision + 1, second_person = excluded.second_person
+  where p.second_person <> excluded.second_person
+  returning p.revision into v_revision;
+  if v_revision is null then
+    return (select p.revision from rules.policy as p where p.program_id = p_program_id);
+  end if;
+  perform rules.note_change(
+    p_program_id, 'policy', 'policy', v_revision, format('second person: %s', p_second_person), p_actor, p_reason
+  );
+  return v_revision;
+end
+$$;
+
 CREATE FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1430,6 +1618,55 @@ begin
     format('%s; %s added, %s removed', p_title, cardinality(p_add), cardinality(p_remove)), p_actor, p_reason
   );
   return v_revision;
+end
+$$;
+
+CREATE FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_new boolean;
+  v_changed boolean;
+  v_added bigint;
+  v_removed bigint;
+  v_segment rules.segment;
+begin
+  insert into rules.segment (program_id, segment_id, revision, title, rule, updated_at)
+  values (p_program_id, p_segment_id, 1, coalesce(p_title, ''), coalesce(p_rule, ''), clock_timestamp())
+  on conflict (program_id, segment_id) do nothing;
+  v_new := found;
+  select * into v_segment from rules.segment as s
+  where s.program_id = p_program_id and s.segment_id = p_segment_id
+  for update;
+  v_changed := (p_title is not null and p_title <> v_segment.title)
+    or (p_rule is not null and p_rule <> v_segment.rule);
+  insert into rules.segment_member (program_id, customer_ref, segment_id)
+  select p_program_id, c.customer_ref, p_segment_id
+  from unnest(p_add) as c (customer_ref)
+  where c.customer_ref <> all (p_remove)
+  order by c.customer_ref
+  on conflict do nothing;
+  get diagnostics v_added = row_count;
+  delete from rules.segment_member as m
+  where m.program_id = p_program_id and m.segment_id = p_segment_id and m.customer_ref = any(p_remove);
+  get diagnostics v_removed = row_count;
+  if not v_new and not v_changed and v_added = 0 and v_removed = 0 then
+    return v_segment.revision;
+  end if;
+  if not v_new then
+    update rules.segment as s
+    set
+      revision = s.revision + 1, title = coalesce(p_title, s.title), rule = coalesce(p_rule, s.rule),
+      updated_at = clock_timestamp()
+    where s.program_id = p_program_id and s.segment_id = p_segment_id
+    returning s.* into v_segment;
+  end if;
+  perform rules.note_change(
+    p_program_id, 'segment', p_segment_id, v_segment.revision,
+    format('%s %s; %s added, %s removed', v_segment.title, v_segment.rule, v_added, v_removed), p_actor, p_reason
+  );
+  return v_segment.revision;
 end
 $$;
 
@@ -1492,6 +1729,29 @@ CREATE TABLE earning.event (
     CONSTRAINT event_value_minor_check CHECK ((value_minor >= 0))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE earning.expiry_warning (
+    wallet_id uuid NOT NULL,
+    warning_id uuid NOT NULL,
+    program_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    before_seconds bigint NOT NULL,
+    amount bigint NOT NULL,
+    inactivity boolean NOT NULL,
+    warned_at timestamp with time zone NOT NULL,
+    CONSTRAINT expiry_warning_amount_check CHECK ((amount > 0)),
+    CONSTRAINT expiry_warning_before_seconds_check CHECK ((before_seconds > 0))
+);
+
+CREATE TABLE earning.lookout (
+    one boolean DEFAULT true NOT NULL,
+    after_wallet uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    leased_until timestamp with time zone NOT NULL,
+    lease uuid,
+    CONSTRAINT lookout_one_check CHECK (one)
+);
 
 CREATE TABLE earning.policy (
     program_id text NOT NULL,
@@ -1875,7 +2135,16 @@ CREATE TABLE rules.change (
     actor text NOT NULL,
     reason text NOT NULL,
     at timestamp with time zone NOT NULL,
-    CONSTRAINT change_kind_check CHECK ((kind = ANY (ARRAY['draft'::text, 'ruleset'::text, 'campaign'::text, 'segment'::text])))
+    CONSTRAINT change_kind_check CHECK ((kind = ANY (ARRAY['draft'::text, 'ruleset'::text, 'campaign'::text, 'segment'::text, 'policy'::text])))
+);
+
+CREATE TABLE rules.customer (
+    program_id text NOT NULL,
+    customer_ref text NOT NULL,
+    attributes text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE rules.draft (
@@ -1883,7 +2152,14 @@ CREATE TABLE rules.draft (
     name text NOT NULL,
     revision bigint NOT NULL,
     document text NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    subject text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE rules.policy (
+    program_id text NOT NULL,
+    revision bigint NOT NULL,
+    second_person boolean NOT NULL
 );
 
 CREATE TABLE rules.ruleset (
@@ -1895,6 +2171,10 @@ CREATE TABLE rules.ruleset (
     published_at timestamp with time zone NOT NULL,
     actor text NOT NULL,
     reason text NOT NULL,
+    maker text DEFAULT ''::text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    second_person boolean DEFAULT false NOT NULL,
+    CONSTRAINT ruleset_made_by_two CHECK (((NOT second_person) OR ((maker <> ''::text) AND (maker <> subject)))),
     CONSTRAINT ruleset_version_check CHECK ((version > 0))
 );
 
@@ -1903,7 +2183,8 @@ CREATE TABLE rules.segment (
     segment_id text NOT NULL,
     revision bigint NOT NULL,
     title text NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    rule text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE rules.segment_member (
@@ -1928,6 +2209,12 @@ ALTER TABLE ONLY earning.cap_use
 
 ALTER TABLE ONLY earning.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (wallet_id, event_id);
+
+ALTER TABLE ONLY earning.expiry_warning
+    ADD CONSTRAINT expiry_warning_pkey PRIMARY KEY (wallet_id, warning_id);
+
+ALTER TABLE ONLY earning.lookout
+    ADD CONSTRAINT lookout_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY earning.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
@@ -2013,8 +2300,14 @@ ALTER TABLE ONLY rules.campaign
 ALTER TABLE ONLY rules.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (program_id, kind, name, revision);
 
+ALTER TABLE ONLY rules.customer
+    ADD CONSTRAINT customer_pkey PRIMARY KEY (program_id, customer_ref);
+
 ALTER TABLE ONLY rules.draft
     ADD CONSTRAINT draft_pkey PRIMARY KEY (program_id, name);
+
+ALTER TABLE ONLY rules.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id);
 
 ALTER TABLE ONLY rules.ruleset
     ADD CONSTRAINT ruleset_pkey PRIMARY KEY (program_id, version);
@@ -2036,9 +2329,13 @@ CREATE INDEX event_due ON earning.event USING btree (wallet_id, due_at) WHERE (d
 
 CREATE INDEX event_in_review ON earning.event USING btree (wallet_id) WHERE (state = 2);
 
+CREATE INDEX event_occurred ON earning.event USING btree (program_id, occurred_at, event_id, wallet_id) WHERE (kind <> 8);
+
 CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHERE (order_ref <> ''::text);
 
 CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at);
+
+CREATE INDEX expiry_warning_written ON earning.expiry_warning USING btree (program_id, warned_at, warning_id);
 
 CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
 
@@ -2096,8 +2393,14 @@ ALTER TABLE ONLY ledger.wallet
 ALTER TABLE ONLY rules.campaign
     ADD CONSTRAINT campaign_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
+ALTER TABLE ONLY rules.customer
+    ADD CONSTRAINT customer_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
 ALTER TABLE ONLY rules.draft
     ADD CONSTRAINT draft_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
+
+ALTER TABLE ONLY rules.policy
+    ADD CONSTRAINT policy_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
 
 ALTER TABLE ONLY rules.ruleset
     ADD CONSTRAINT ruleset_program_id_fkey FOREIGN KEY (program_id) REFERENCES ledger.program(program_id);
@@ -2126,6 +2429,9 @@ GRANT ALL ON FUNCTION earning.accept(p_events json) TO wallet_app;
 REVOKE ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
 
@@ -2134,6 +2440,9 @@ GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_d
 
 REVOKE ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) TO wallet_app;
@@ -2217,14 +2526,29 @@ REVOKE ALL ON FUNCTION rules.note_change(p_program_id text, p_kind text, p_name 
 REVOKE ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.publish(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text, p_reason text) TO wallet_app;
 
+REVOKE ALL ON FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.publish_v2(p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_maker text, p_subject text, p_second_person boolean, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_campaign(p_program_id text, p_campaign_id text, p_document text, p_budget bigint, p_funding_account text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_customers(p_program_id text, p_refs text[], p_attributes text[], p_actor text, p_reason text) TO wallet_app;
 
 REVOKE ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_draft(p_program_id text, p_name text, p_expected bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
 
+REVOKE ALL ON FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_draft_v2(p_program_id text, p_name text, p_expected bigint, p_document text, p_subject text, p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_policy(p_program_id text, p_second_person boolean, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION rules.put_segment(p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text) TO wallet_app;
+
+REVOKE ALL ON FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.put_segment_v2(p_program_id text, p_segment_id text, p_title text, p_rule text, p_add text[], p_remove text[], p_actor text, p_reason text) TO wallet_app;
 
 GRANT SELECT ON TABLE earning.budget TO wallet_app;
 
@@ -2233,6 +2557,10 @@ GRANT SELECT ON TABLE earning.budget_slice TO wallet_app;
 GRANT SELECT ON TABLE earning.cap_use TO wallet_app;
 
 GRANT SELECT ON TABLE earning.event TO wallet_app;
+
+GRANT SELECT ON TABLE earning.expiry_warning TO wallet_app;
+
+GRANT SELECT ON TABLE earning.lookout TO wallet_app;
 
 GRANT SELECT ON TABLE earning.policy TO wallet_app;
 
@@ -2286,7 +2614,11 @@ GRANT SELECT ON TABLE rules.campaign TO wallet_app;
 
 GRANT SELECT ON TABLE rules.change TO wallet_app;
 
+GRANT SELECT ON TABLE rules.customer TO wallet_app;
+
 GRANT SELECT ON TABLE rules.draft TO wallet_app;
+
+GRANT SELECT ON TABLE rules.policy TO wallet_app;
 
 GRANT SELECT ON TABLE rules.ruleset TO wallet_app;
 

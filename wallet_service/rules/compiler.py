@@ -1,29 +1,35 @@
 """Rulesets as closures over integers, indexed so that a rule that cannot match costs nothing. Pure.
 
 Rules are in order of priority. A rule stands in one index, by the narrowest thing it asks for; what is outside its
-dates is left out of the index of the moment altogether.
+dates, or about other kinds of events, is left out of the index of the moment altogether.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 from wallet_service.kernel.clock import NEVER, Instant, from_datetime
-from wallet_service.rules.conditions import holds_of, picker_of
-from wallet_service.rules.model import Period
-from wallet_service.rules.occasion import Holds, Occasion, Picker
+from wallet_service.rules.conditions import belongs_of, holds_of, picker_of
+from wallet_service.rules.model import Basket, Customer, Period
+from wallet_service.rules.occasion import Belongs, Holds, Occasion, Picker
 from wallet_service.rules.reckoning import Reckon, reckon_of
-from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset
+from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset, SegmentRule
 
-INDEXES_MAX: Final = 16
-"""Time slices whose index is kept; dates of rules cut time into at most twice as many slices as there are rules."""
+INDEXES_MAX: Final = 64
+"""Slices of time and kinds of events whose index is kept; rules cut time into at most twice as many as there are rules."""
 
-_ALWAYS: Final = ("", "")
+NO_SEGMENTS: Final[Mapping[str, SegmentRule]] = MappingProxyType({})
+
+BUDGET_SCOPE: Final = "campaign/"
+"""Keys of budgets begin so: they are shared by all customers, other caps are each customer's own."""
+
+_ALWAYS: Final = ("", ("",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +43,17 @@ class Limit:
 
     def key_at(self, at: Occasion) -> str:
         """Return the cap's key: what is limited, and on which local day or in which month."""
-        match self.period:
-            case Period.DAY:
-                return f"{self.scope}/day/{at.day}"
-            case Period.MONTH:
-                return f"{self.scope}/month/{at.month}"
-            case Period.ORDER | Period.LIFETIME:
-                return f"{self.scope}/{self.period}"
-            case Period.BUDGET:
-                return self.scope
-            case _:
-                assert_never(self.period)
+        # Asked for every award: identity is the cheapest question.
+        period = self.period
+        if period is Period.DAY:
+            return f"{self.scope}/day/{at.day}"
+        if period is Period.MONTH:
+            return f"{self.scope}/month/{at.month}"
+        if period is Period.BUDGET:
+            return self.scope
+        if period is Period.ORDER or period is Period.LIFETIME:
+            return f"{self.scope}/{period}"
+        assert_never(period)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,9 @@ class CompiledRule:
 class Compiled:
     """A version of a ruleset with its campaigns, ready to price."""
 
-    __slots__ = ("_boundaries", "_indexes", "_rules", "campaigns", "groups", "ruleset", "version", "zone")
+    __slots__ = (
+        "_boundaries", "_by_attributes", "_indexes", "_rules", "campaigns", "groups", "ruleset", "version", "zone",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +92,7 @@ class Compiled:
         version: int,
         campaigns: Mapping[str, Campaign],
         rules: tuple[CompiledRule, ...],
+        by_attributes: tuple[tuple[str, Belongs], ...],
     ) -> None:
         self.ruleset = ruleset
         self.version = version
@@ -91,35 +100,54 @@ class Compiled:
         self.zone = ZoneInfo(ruleset.time_zone)
         self.groups: Mapping[str, Group] = {group.name: group for group in ruleset.groups}
         self._rules = rules
+        self._by_attributes = by_attributes
         self._boundaries = sorted({rule.starts_at for rule in rules} | {rule.ends_at for rule in rules})
-        self._indexes: dict[int, _Index] = {}
+        self._indexes: dict[tuple[int, str], _Index] = {}
+
+    def occasion(self, basket: Basket, customer: Customer, moment: Instant) -> Occasion:
+        """Return an event as this ruleset sees it: in its time zone, with the segments that it asks for."""
+        return Occasion(basket, customer, moment, self.zone, self._by_attributes)
+
+    def sees_like(self, other: Compiled) -> bool:
+        """Whether an occasion of the other, of the same program, is one of this."""
+        names = [name for name, _ in self._by_attributes]
+        return self.zone is other.zone and names == [name for name, _ in other._by_attributes]
 
     def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
         """Return the rules that match, in order of priority, each with the lines it is about."""
-        index = self._index_at(moment)
+        index = self._index_at(moment, at.basket.kind)
         found: list[tuple[CompiledRule, Sequence[int]]] = []
-        for position in sorted({position for key in _keys_of(at) for position in index.get(key, ())}):
+        for position in sorted(_positions(index, at)):
             rule = self._rules[position]
             lines = rule.lines(at)
             if lines:
                 found.append((rule, lines))
         return found
 
-    def _index_at(self, moment: Instant) -> _Index:
-        part = bisect_right(self._boundaries, moment)
+    def _index_at(self, moment: Instant, kind: str) -> _Index:
+        part = bisect_right(self._boundaries, moment), kind
         index = self._indexes.get(part)
         if index is None:
             if len(self._indexes) >= INDEXES_MAX:
                 self._indexes.clear()
-            index = self._indexes[part] = _index(self._rules, moment)
+            index = self._indexes[part] = _index(self._rules, moment, kind)
         return index
 
 
-_Index = Mapping[tuple[str, str], Sequence[int]]
+_Index = Mapping[str, Mapping[str, Sequence[int]]]
+"""By what rules are narrowed by (an article, a category, ...) and by its value, the rules' positions."""
 
 
-def compiled(ruleset: Ruleset, version: int, campaigns: Mapping[str, Campaign]) -> Compiled:
-    """Compile a ruleset that was validated. A rule of a campaign that is not known gives nothing."""
+def compiled(
+    ruleset: Ruleset,
+    version: int,
+    campaigns: Mapping[str, Campaign],
+    segments: Mapping[str, SegmentRule] = NO_SEGMENTS,
+) -> Compiled:
+    """Compile a ruleset that was validated. A rule of a campaign that is not known gives nothing.
+
+    `segments` are those that go by attributes; only what the rules ask for is looked at.
+    """
     zone = ZoneInfo(ruleset.time_zone)
     depths = depths_of(ruleset.rules)
     ordered = sorted(ruleset.rules, key=lambda rule: -rule.priority)
@@ -128,7 +156,9 @@ def compiled(ruleset: Ruleset, version: int, campaigns: Mapping[str, Campaign]) 
         for rule in ordered
         if rule.campaign is None or rule.campaign in campaigns
     )
-    return Compiled(ruleset, version, campaigns, rules)
+    asked = {name for rule in ruleset.rules for name in (*rule.when.segments, *rule.when.not_segments)}
+    by_attributes = tuple((name, belongs_of(segments[name])) for name in sorted(asked) if name in segments)
+    return Compiled(ruleset, version, campaigns, rules, by_attributes)
 
 
 def _compiled_rule(
@@ -166,7 +196,7 @@ def limits_of(scope: str, caps: Caps) -> tuple[Limit, ...]:
 
 def _budget(campaign: Campaign) -> Limit:
     return Limit(
-        scope=f"campaign/{campaign.campaign_id}", period=Period.BUDGET, limit=campaign.budget,
+        scope=f"{BUDGET_SCOPE}{campaign.campaign_id}", period=Period.BUDGET, limit=campaign.budget,
         campaign_id=campaign.campaign_id,
     )  # fmt: skip
 
@@ -186,37 +216,43 @@ def depths_of(rules: Iterable[Rule]) -> dict[str, int]:
     return depths
 
 
-def _index(rules: Sequence[CompiledRule], moment: Instant) -> _Index:
-    index: dict[tuple[str, str], list[int]] = {}
+def _index(rules: Sequence[CompiledRule], moment: Instant, kind: str) -> _Index:
+    index: dict[str, dict[str, list[int]]] = {}
     for position, rule in enumerate(rules):
-        if rule.starts_at <= moment < rule.ends_at:
-            for key in _narrowest(rule.rule):
-                index.setdefault(key, []).append(position)
+        if rule.starts_at <= moment < rule.ends_at and kind in rule.rule.when.kinds:
+            name, keys = _narrowest(rule.rule)
+            table = index.setdefault(name, {})
+            for key in keys:
+                table.setdefault(key, []).append(position)
     return index
 
 
-def _narrowest(rule: Rule) -> Iterable[tuple[str, str]]:
+def _narrowest(rule: Rule) -> tuple[str, Iterable[str]]:
     when = rule.when
     for name, keys in (
         ("sku", when.skus), ("category", when.categories), ("brand", when.brands), ("coupon", when.coupons),
         ("segment", when.segments), ("store", when.stores), ("payment", when.payments), ("tier", when.tiers),
-        ("kind", when.kinds),
     ):  # fmt: skip
         if keys:
-            return [(name, key) for key in keys]
-    return [_ALWAYS]
+            return name, keys
+    return _ALWAYS
 
 
-def _keys_of(at: Occasion) -> Iterable[tuple[str, str]]:
-    basket, customer = at.basket, at.customer
-    yield _ALWAYS
-    yield "kind", basket.kind
-    yield "store", basket.store
-    yield "payment", basket.payment_hash
-    yield "tier", customer.tier
-    for name, keys in (
-        ("sku", at.by_sku()), ("category", at.by_category()), ("brand", at.by_brand()), ("coupon", basket.coupons),
-        ("segment", customer.segments),
-    ):  # fmt: skip
-        for key in keys:
-            yield name, key
+def _positions(index: _Index, at: Occasion) -> set[int]:
+    """Return the rules that are narrowed by something that the occasion has, or by nothing."""
+    found: set[int] = set()
+    # What no rule is narrowed by is not even looked up in the basket.
+    for name, table in index.items():
+        for key in _KEYS[name](at):
+            positions = table.get(key)
+            if positions is not None:
+                found.update(positions)
+    return found
+
+
+_KEYS: Final[Mapping[str, Callable[[Occasion], Iterable[str]]]] = {
+    "": lambda _at: ("",), "sku": Occasion.by_sku, "category": Occasion.by_category, "brand": Occasion.by_brand,
+    "coupon": lambda at: at.basket.coupons, "segment": lambda at: at.segments,
+    "store": lambda at: (at.basket.store,), "payment": lambda at: (at.basket.payment_hash,),
+    "tier": lambda at: (at.customer.tier,),
+}  # fmt: skip

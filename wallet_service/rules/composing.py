@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import assert_never
+
+from msgspec import Struct
 
 from wallet_service.rules.compiler import CompiledRule
 from wallet_service.rules.model import Beaten
@@ -13,13 +14,12 @@ from wallet_service.rules.rounding import apportioned, rounded
 from wallet_service.rules.ruleset import Group, Level, Mode, Rounding, Ruleset
 
 
-@dataclass(slots=True, kw_only=True)
-class Contender:
+class Contender(Struct, kw_only=True):
     """A rule and what it would give; what it is left with, once composed."""
 
     compiled: CompiledRule
     raw: Raw
-    beaten: list[Beaten] = field(default_factory=list)
+    beaten: list[Beaten] = []
 
 
 def amounts(raw: Raw, ruleset: Ruleset) -> tuple[int, Sequence[int]]:
@@ -72,6 +72,8 @@ def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: R
                 kept_measures.append(measure)
             else:
                 lost[winner] = lost.get(winner, 0) + measure
+        if not lost:
+            continue
         raw.lines, raw.measures = kept_lines, kept_measures
         for winner, measures in lost.items():
             amount = rounded(measures * raw.factor, WHOLE, rounding)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from wallet_service.rules.occasion import Holds, Occasion, Picker, picked
-from wallet_service.rules.ruleset import AttributeIs, Hours, When
+from wallet_service.rules.occasion import Belongs, Holds, Occasion, Picker, picked
+from wallet_service.rules.ruleset import AttributeIs, AttributeTest, Hours, SegmentRule, When
+
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def holds_of(when: When) -> tuple[Holds, ...]:
-    """Return the conditions on the event as a whole, the cheapest first."""
-    kinds = frozenset(when.kinds)
-    holds: list[Holds] = [lambda at: at.basket.kind in kinds]
-    holds += _of_customer(when)
-    holds += _of_place(when)
-    holds += _of_basket(when)
-    holds += _of_time(when)
-    return tuple(holds)
+    """Return the conditions on the event as a whole, the cheapest first; its kind is the index's business."""
+    return (*_of_customer(when), *_of_place(when), *_of_basket(when), *_of_time(when))
 
 
 def _of_customer(when: When) -> list[Holds]:
     holds: list[Holds] = []
     segments, excluded, tiers = frozenset(when.segments), frozenset(when.not_segments), frozenset(when.tiers)
     if segments:
-        holds.append(lambda at: not segments.isdisjoint(at.customer.segments))
+        holds.append(lambda at: not segments.isdisjoint(at.segments))
     if excluded:
-        holds.append(lambda at: excluded.isdisjoint(at.customer.segments))
+        holds.append(lambda at: excluded.isdisjoint(at.segments))
     if tiers:
         holds.append(lambda at: at.customer.tier in tiers)
     if when.first_purchase is not None:
@@ -112,3 +110,27 @@ def _all_of(first: Picker, rest: Sequence[Picker]) -> Picker:
         return lines
 
     return pick
+
+
+def belongs_of(rule: SegmentRule) -> Belongs:
+    """Return who belongs to a segment by attributes."""
+    tests = tuple(_passes(test) for test in rule.all_of)
+    return lambda attributes: all(passes(attributes) for passes in tests)
+
+
+def _passes(test: AttributeTest) -> Callable[[Mapping[str, str]], bool]:
+    name, wanted, unwanted = test.name, frozenset(test.any_of), frozenset(test.none_of)
+    least, most = test.at_least, test.at_most
+
+    def passes(attributes: Mapping[str, str]) -> bool:
+        value = attributes.get(name)
+        if value in unwanted or (wanted and value not in wanted):
+            return False
+        if least is None and most is None:
+            return True
+        if value is None or not _WHOLE.fullmatch(value):
+            return False
+        number = int(value)
+        return (least is None or number >= least) and (most is None or number <= most)
+
+    return passes

@@ -22,7 +22,7 @@ class Difference:
 def differences(before: Ruleset, after: Ruleset) -> tuple[Difference, ...]:
     """Return all differences; rules and groups are compared by their ids, whatever their order."""
     return (
-        *_fields("", before, after, leave_out=("rules", "groups")),
+        *changed_fields("", before, after, leave_out=("rules", "groups")),
         *_named("groups", _groups(before), _groups(after)),
         *_named("rules", _rules(before), _rules(after)),
     )
@@ -44,10 +44,13 @@ def _named(what: str, before: Mapping[str, object], after: Mapping[str, object])
         elif name not in before:
             yield Difference(path=path, before="", after=document.written(after[name]))
         else:
-            yield from _fields(f"{path}.", before[name], after[name])
+            yield from changed_fields(f"{path}.", before[name], after[name])
 
 
-def _fields(path: str, before: object, after: object, leave_out: Sequence[str] = ()) -> Iterator[Difference]:
+def changed_fields(
+    path: str, before: object, after: object, leave_out: Sequence[str] = ()
+) -> Iterator[Difference]:
+    """Report the fields in which two values of one shape differ."""
     assert dataclasses.is_dataclass(before)
     for field in dataclasses.fields(before):
         old, new = getattr(before, field.name), getattr(after, field.name)

@@ -17,8 +17,9 @@ from wallet_service.kernel.ids import ProgramId
 from wallet_service.rules import store
 from wallet_service.rules.compiler import Compiled, compiled
 from wallet_service.rules.document import parsed
+from wallet_service.rules.model import Profile
 from wallet_service.rules.publication import Publication
-from wallet_service.rules.ruleset import Campaign, Ruleset
+from wallet_service.rules.ruleset import Campaign, Ruleset, SegmentRule
 from wallet_service.runtime.errors import DatabaseError
 from wallet_service.runtime.session import Statements
 
@@ -39,6 +40,7 @@ class _Rules:
     revision: int
     publications: Sequence[Publication]
     campaigns: Mapping[str, Campaign]
+    segments: Mapping[str, SegmentRule]
     ready: dict[int, Compiled] = field(default_factory=dict)
 
     def at(self, moment: Instant) -> Compiled | None:
@@ -54,7 +56,9 @@ class _Rules:
         if found is None:
             ruleset, findings = parsed(Ruleset, publication.document)
             assert ruleset is not None, findings
-            found = self.ready[publication.version] = compiled(ruleset, publication.version, self.campaigns)
+            found = self.ready[publication.version] = compiled(
+                ruleset, publication.version, self.campaigns, self.segments
+            )
         return found
 
 
@@ -70,13 +74,11 @@ class Rulesets:
         known = self._known.get(program_id)
         return None if known is None else known.at(moment)
 
-    async def segments_of(
+    async def profiles_of(
         self, program_id: ProgramId, customer_refs: Sequence[str], *, timeout_seconds: float
-    ) -> Mapping[str, frozenset[str]]:
-        """Return the segments of each of these customers that is in one."""
-        return await store.read_segments_of(
-            self._db, program_id, customer_refs, timeout_seconds=timeout_seconds
-        )
+    ) -> Mapping[str, Profile]:
+        """Return what is recorded of each of these customers of whom something is."""
+        return await store.read_profiles(self._db, program_id, customer_refs, timeout_seconds=timeout_seconds)
 
     async def refresh(self) -> None:
         """Read again what has changed."""
@@ -94,7 +96,11 @@ class Rulesets:
             self._db, program_id, _ALL, VERSIONS_MAX, timeout_seconds=READ_SECONDS
         )
         campaigns = await read_all_campaigns(self._db, program_id, READ_SECONDS)
-        return _Rules(revision=revision, publications=publications, campaigns=campaigns)
+        segments = await read_all_segments(self._db, program_id, READ_SECONDS)
+        by_attributes = {name: rule for name, rule in segments.items() if rule is not None}
+        return _Rules(
+            revision=revision, publications=publications, campaigns=campaigns, segments=by_attributes
+        )
 
     async def run(self) -> None:
         """Refresh for ever; a database that is away leaves what is known."""
@@ -116,3 +122,17 @@ async def read_all_campaigns(
         campaigns |= {stored.campaign.campaign_id: stored.campaign for stored in page}
         after = page[-1].campaign.campaign_id
     return campaigns
+
+
+async def read_all_segments(
+    db: Statements, program_id: ProgramId, timeout_seconds: float
+) -> Mapping[str, SegmentRule | None]:
+    """Return every segment of a program, by its id, with its rule."""
+    segments: dict[str, SegmentRule | None] = {}
+    after = ""
+    while page := await store.read_segment_rules(
+        db, program_id, after, PAGE, timeout_seconds=timeout_seconds
+    ):
+        segments |= dict(page)
+        after = page[-1][0]
+    return segments

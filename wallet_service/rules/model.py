@@ -1,21 +1,25 @@
 """What is priced, for whom, and what comes out. Frozen values; whole numbers only.
 
 Amounts named `_minor` are money of the order's currency; an award's amount is in units of the program's asset.
+Structs of msgspec: one is made for each line and each award of each event, at a tenth of a dataclass's cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final
+
+from msgspec import Struct
 
 PURCHASE: Final = "purchase"
 """The kind of event that rules are about unless they name others."""
 
+KINDS: Final = (PURCHASE, "referral", "share", "review", "signup", "birthday", "custom")
+"""What can earn anything. Only a purchase has lines."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One line of an order: totals of the whole line, not of one unit."""
 
     sku: str
@@ -29,8 +33,7 @@ class Line:
     """The same before discounts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basket:
+class Basket(Struct, frozen=True, kw_only=True):
     """What happened: a purchase with its lines, or another kind of event with none."""
 
     order_ref: str
@@ -44,14 +47,25 @@ class Basket:
     """The part of the order that was paid with the wallet; earns nothing unless a rule says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class Customer(Struct, frozen=True, kw_only=True):
     """What rules may know of the customer."""
 
     segments: frozenset[str] = frozenset()
+    """The lists it is on; segments by attributes are found from the attributes."""
     tier: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
     first_purchase: bool = False
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """What is recorded of a customer: the lists it is on, and its attributes."""
+
+    segments: frozenset[str] = frozenset()
+    attributes: Mapping[str, str] = {}
+
+
+STRANGER: Final = Profile()
+"""A customer of whom nothing is recorded."""
 
 
 @unique
@@ -65,8 +79,7 @@ class Period(StrEnum):
     BUDGET = "budget"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapKey:
+class CapKey(Struct, frozen=True, kw_only=True):
     """A limit that reaches beyond this order. The key names what is limited and in which day or month."""
 
     key: str
@@ -76,23 +89,24 @@ class CapKey:
     """Set for BUDGET: whose budget it is. Other caps are per wallet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapUse:
+class CapUse(Struct, frozen=True, kw_only=True):
     """What an order takes of a cap that reaches beyond it."""
 
     cap_key: str
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headroom:
+class Headroom(Struct, frozen=True, kw_only=True):
     """What is left of each cap, by its key. A key that is absent still has its whole limit."""
 
-    by_cap: Mapping[str, int] = field(default_factory=dict)
+    by_cap: Mapping[str, int] = {}
+
+    def left(self, cap_key: str, limit: int) -> int:
+        """Return what is left of a cap of this limit."""
+        return self.by_cap.get(cap_key, limit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trim:
+class Trim(Struct, frozen=True, kw_only=True):
     """A cap that made an award smaller."""
 
     cap_key: str
@@ -105,8 +119,7 @@ class Trim:
     """How much of the award it took away."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beaten:
+class Beaten(Struct, frozen=True, kw_only=True):
     """A rule that would have given something, and gave way to the rule whose award names it."""
 
     rule_id: str
@@ -127,8 +140,7 @@ class AwardKind(StrEnum):
     MULTIPLIER = "multiplier"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Award:
+class Award(Struct, frozen=True, kw_only=True):
     """What one rule gives, and why so much."""
 
     rule_id: str
@@ -152,8 +164,7 @@ class Award:
     beaten: tuple[Beaten, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class Priced(Struct, frozen=True, kw_only=True):
     """What an event earns: the awards, their sum, each line's part of it, and what it uses of caps."""
 
     amount: int

@@ -14,18 +14,27 @@ from wallet_service.rules.rounding import apportioned
 PATH_SEPARATOR: Final = "/"
 _NOBODY: Final[Sequence[int]] = ()
 
+Belongs: TypeAlias = Callable[[Mapping[str, str]], bool]
+"""Whether a customer of these attributes belongs to a segment."""
+
 
 class Occasion:
     """A basket, a customer and a local time. A basket without lines has one line that is worth nothing."""
 
     __slots__ = (
         "_bases", "_by_brand", "_by_category", "_by_sku", "_positive", "basket", "customer", "day", "everything", "has_lines", "local",
-        "month", "quantities", "quantity", "total",
+        "month", "quantities", "quantity", "segments", "total",
     )  # fmt: skip
 
-    def __init__(self, basket: Basket, customer: Customer, moment: Instant, zone: ZoneInfo) -> None:
+    def __init__(
+        self, basket: Basket, customer: Customer, moment: Instant, zone: ZoneInfo,
+        by_attributes: Sequence[tuple[str, Belongs]] = (),
+    ) -> None:  # fmt: skip
         self.basket = basket
         self.customer = customer
+        self.segments = customer.segments
+        if by_attributes:
+            self.segments |= {name for name, belongs in by_attributes if belongs(customer.attributes)}
         self.local: datetime = to_datetime(moment).astimezone(zone)
         self.day = f"{self.local:%Y-%m-%d}"
         self.month = self.day[:7]

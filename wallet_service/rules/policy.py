@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import add
+from typing import Protocol
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.rules.compiler import Compiled, CompiledRule
@@ -20,7 +21,7 @@ from wallet_service.rules.rounding import apportioned
 
 def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Instant) -> tuple[CapKey, ...]:
     """Return the caps that reach beyond this order and may trim it; ask what is left of them before pricing."""
-    at = Occasion(basket, customer, moment, compiled.zone)
+    at = compiled.occasion(basket, customer, moment)
     found: dict[str, CapKey] = {}
     for rule, _ in compiled.matching(at, moment):
         for limit in rule.limits:
@@ -33,27 +34,40 @@ def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Ins
     return tuple(found.values())
 
 
+class Allowance(Protocol):
+    """Who knows what caps have left."""
+
+    def left(self, cap_key: str, limit: int) -> int:
+        """Return what is left of a cap of this limit."""
+
+
 def price(
     basket: Basket, customer: Customer, moment: Instant, compiled: Compiled, headroom: Headroom
 ) -> Priced:
     """Return what the event earns, with the reasons; never more than the headroom of any cap."""
-    return _Pricing(Occasion(basket, customer, moment, compiled.zone), compiled, headroom).run(moment)
+    return price_at(compiled.occasion(basket, customer, moment), moment, compiled, headroom)
+
+
+def price_at(at: Occasion, moment: Instant, compiled: Compiled, allowance: Allowance) -> Priced:
+    """Return the same for an occasion that is made already, in the ruleset's time zone."""
+    return _Pricing(at, compiled, allowance).run(moment)
 
 
 class _Pricing:
     """One event being priced: what has been given so far, and what caps have left."""
 
-    def __init__(self, at: Occasion, compiled: Compiled, headroom: Headroom) -> None:
+    def __init__(self, at: Occasion, compiled: Compiled, allowance: Allowance) -> None:
         self._at = at
         self._compiled = compiled
-        self._headroom = headroom
+        self._allowance = allowance
         self._left: dict[str, int] = {}
-        self._used: dict[str, int] = {}
+        self._whole: dict[str, int] = {}
+        """What caps that reach beyond the order had left before it."""
         self._awards: list[Award] = []
         self._parts: dict[str, Sequence[int]] = {}
-        self._own: list[int] = [0] * len(at.everything)
-        """What each line was given by rules that do not multiply."""
         self._total: list[int] = [0] * len(at.everything)
+        self._own: Sequence[int] = tuple(self._total)
+        """What each line was given by rules that do not multiply."""
 
     def run(self, moment: Instant) -> Priced:
         """Price depth by depth: a multiplier needs what it multiplies."""
@@ -64,7 +78,9 @@ class _Pricing:
             raws = [(rule, self._raw(rule, lines)) for rule, lines in by_depth[depth]]
             contenders = [Contender(compiled=rule, raw=raw) for rule, raw in raws if raw is not None]
             for contender in self._remaining(contenders):
-                self._give(contender, depth)
+                self._give(contender)
+            if depth == 0:
+                self._own = tuple(self._total)
         return self._priced()
 
     def _raw(self, rule: CompiledRule, lines: Sequence[int]) -> Raw | None:
@@ -85,6 +101,8 @@ class _Pricing:
         for contender in contenders:
             if contender.compiled.rule.group is not None:
                 grouped.setdefault(contender.compiled.rule.group, []).append(contender)
+        if not grouped:
+            return contenders
         remaining = {
             id(contender)
             for name, members in grouped.items()
@@ -92,30 +110,27 @@ class _Pricing:
         }
         return [c for c in contenders if c.compiled.rule.group is None or id(c) in remaining]
 
-    def _give(self, contender: Contender, depth: int) -> None:
+    def _give(self, contender: Contender) -> None:
         uncapped, parts = amounts(contender.raw, self._compiled.ruleset)
         amount, trims = self._trimmed(contender.compiled, uncapped)
         if not (amount or trims or contender.beaten):
             return
         if trims:
             parts = apportioned(amount, parts)
-        dense = self._dense(contender.raw.lines, parts)
-        for sums in (self._total, self._own) if depth == 0 else (self._total,):
-            if parts is dense:
-                sums[:] = map(add, sums, dense)
-            else:
-                for line, part in zip(contender.raw.lines, parts, strict=True):
-                    sums[line] += part
+        dense = self._added(contender.raw.lines, parts)
         self._parts[contender.compiled.rule.rule_id] = dense
         self._awards.append(self._award(contender, amount, uncapped, dense, trims))
 
-    def _dense(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
-        """Return the parts of all lines of the basket."""
-        if len(parts) == len(self._own):
+    def _added(self, lines: Sequence[int], parts: Sequence[int]) -> Sequence[int]:
+        """Add the parts of some lines to the total; returns those of all lines of the basket."""
+        total = self._total
+        if len(parts) == len(total):
+            self._total = list(map(add, total, parts))
             return parts
-        dense = [0] * len(self._own)
+        dense = [0] * len(total)
         for line, part in zip(lines, parts, strict=True):
             dense[line] = part
+            total[line] += part
         return dense
 
     def _award(
@@ -133,26 +148,33 @@ class _Pricing:
         """Take as much as every cap leaves; what is taken is gone for the rules that follow."""
         if not rule.limits:
             return wanted, ()
-        amount, trims = wanted, []
-        keys = [limit.key_at(self._at) for limit in rule.limits]
-        for limit, key in zip(rule.limits, keys, strict=True):
-            left = self._left.get(key)
+        amount, trims, keys = wanted, [], []
+        lefts = self._left
+        for limit in rule.limits:
+            key = limit.key_at(self._at)
+            keys.append(key)
+            left = lefts.get(key)
             if left is None:
-                left = self._left[key] = max(self._headroom.by_cap.get(key, limit.limit), 0)
+                left = lefts[key] = max(self._allowance.left(key, limit.limit), 0)
+                if limit.period is not Period.ORDER:
+                    self._whole[key] = left
             if amount > left:
                 trims.append(
                     Trim(cap_key=key, period=limit.period, limit=limit.limit, left=left, by=amount - left)
                 )
                 amount = left
-        for limit, key in zip(rule.limits, keys, strict=True):
-            self._left[key] -= amount
-            if amount and limit.period is not Period.ORDER:
-                self._used[key] = self._used.get(key, 0) + amount
+        if amount:
+            for key in keys:
+                lefts[key] -= amount
         return amount, tuple(trims)
 
     def _priced(self) -> Priced:
         awards = tuple(self._awards)
         return Priced(
             amount=sum(award.amount for award in awards), lines=tuple(self._total) if self._at.has_lines else (),
-            awards=awards, caps=tuple(CapUse(cap_key=key, amount=amount) for key, amount in self._used.items()),
+            awards=awards, caps=tuple(
+                CapUse(cap_key=key, amount=whole - self._left[key])
+                for key, whole in self._whole.items()
+                if whole > self._left[key]
+            ),
         )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wallet_service.kernel.clock import Instant
-from wallet_service.rules.ruleset import Campaign, Finding
+from wallet_service.rules.ruleset import Campaign, Finding, SegmentRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,8 @@ class Draft:
     name: str
     revision: int
     document: str
+    subject: str = ""
+    """Whose token wrote it as it is; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,19 @@ class Publication:
     published_at: Instant
     actor: str
     reason: str
+    maker: str
+    """Whose token wrote the draft; empty for an older version that was brought back."""
+    subject: str
+    """Whose token published it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesPolicy:
+    """How a program's rules come into force."""
+
+    second_person: bool = False
+    """Who wrote a draft cannot publish it."""
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +65,26 @@ class StoredCampaign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A static list of customers."""
+    """Customers that rules treat alike: those on its list, and those whose attributes pass its rule."""
 
     segment_id: str
     title: str
     revision: int
     members: int
+    """On the list."""
+    rule: SegmentRule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentChange:
+    """What becomes of a segment."""
+
+    title: str | None = None
+    """None: stays as it is."""
+    rule: SegmentRule | None = None
+    """None: stays as it is; without tests: there is none any more."""
+    add: Sequence[str] = ()
+    remove: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,4 +92,7 @@ class Accountable:
     """Who does something, and why."""
 
     actor: str
+    """As the caller says."""
     reason: str
+    subject: str = ""
+    """As the token says: what tells one person from another."""

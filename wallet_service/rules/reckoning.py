@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from wallet_service.rules.model import AwardKind
 from wallet_service.rules.occasion import Occasion
@@ -19,8 +20,7 @@ WHOLE: Final = 10_000
 """All parts are fractions of this: basis points without fractions."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Raw:
+class Raw(Struct, kw_only=True):
     """What a rule would give: `measures[i] * factor / WHOLE` for line `lines[i]`, or `fixed` shared by the measures."""
 
     lines: Sequence[int]

@@ -28,6 +28,8 @@ def apportioned(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
 
     Equal remainders go to the earlier line. Without any weight the first line gets all; without lines, nobody.
     """
+    if len(weights) == 1:
+        return (amount,)
     total = sum(weights)
     if not total:
         return (amount, *(0,) * (len(weights) - 1)) if weights else ()

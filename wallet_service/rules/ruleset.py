@@ -194,6 +194,34 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeTest:
+    """All that is said must hold of one attribute. A customer without it passes only `none_of`."""
+
+    name: str
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+    at_least: int | None = None
+    """The attribute is a whole number, and not smaller."""
+    at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRule:
+    """Who belongs to a segment without being on its list: those whose attributes pass all tests."""
+
+    all_of: tuple[AttributeTest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDefinition:
+    """A segment without its list: what can live in a file."""
+
+    segment_id: str
+    title: str = ""
+    rule: SegmentRule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something wrong with a document, and where: `rules[3].give.basis_points`."""
 

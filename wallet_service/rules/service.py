@@ -1,8 +1,10 @@
-"""How rules come to be: drafts, their findings, versions, campaigns and segments."""
+"""How rules come to be: drafts, their findings, versions, campaigns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
@@ -10,18 +12,19 @@ from wallet_service.kernel.ids import ProgramId
 from wallet_service.ledger.programs import Programs
 from wallet_service.ledger.service import left
 from wallet_service.rules import store
+from wallet_service.rules.compiler import Compiled, compiled
 from wallet_service.rules.differing import Difference, differences
 from wallet_service.rules.document import parsed, written
-from wallet_service.rules.live import Rulesets, read_all_campaigns
+from wallet_service.rules.live import Rulesets, read_all_campaigns, read_all_segments
 from wallet_service.rules.publication import (
     Accountable,
     CheckedDraft,
     Draft,
     Publication,
-    Segment,
+    RulesPolicy,
     StoredCampaign,
 )
-from wallet_service.rules.ruleset import Campaign, Finding, Ruleset
+from wallet_service.rules.ruleset import Campaign, Finding, Ruleset, SegmentRule
 from wallet_service.rules.validate import findings_of_campaign, read_ruleset
 from wallet_service.runtime.session import Statements
 
@@ -72,18 +75,24 @@ class Authoring:
         program = await self._programs.reread(program_id, left(deadline))
         if program is None:
             return _no_program()
-        text = await self._document(program_id, source, deadline)
-        if isinstance(text, Refusal):
-            return text
-        campaigns = await read_all_campaigns(self._db, program_id, left(deadline))
-        ruleset, findings = read_ruleset(text, campaigns)
-        if ruleset is None:
-            return _invalid(findings)
+        found = await self._document(program_id, source, deadline)
+        if isinstance(found, Refusal):
+            return found
+        ruleset = await _read(found, await self._known(program_id, deadline))
+        if isinstance(ruleset, Refusal):
+            return ruleset
+        policy = await self.policy(program_id, deadline)
+        # An older version was looked at when it was published, and going back must be quick.
+        maker = found.subject if isinstance(found, Draft) else ""
+        second_person = policy.second_person and isinstance(found, Draft)
+        if second_person and maker in {"", by.subject}:
+            return _second_person_needed(maker)
         origin = f"draft:{source}" if isinstance(source, str) else f"version:{source}"
         version = await store.publish(
             self._db, program_id, expected, written(ruleset), origin,
             # A sandbox lives by its own clock.
-            program.clock_at if effective_at is None else effective_at, by, timeout_seconds=left(deadline),
+            program.clock_at if effective_at is None else effective_at, maker, by, second_person=second_person,
+            timeout_seconds=left(deadline),
         )  # fmt: skip
         if version is None:
             return Refusal(reason=Reason.VERSION_MISMATCH, field="expected_version")
@@ -111,10 +120,10 @@ class Authoring:
         """Answer what is different between two drafts or versions that can be read."""
         rulesets = []
         for source in (before, after):
-            text = await self._document(program_id, source, deadline)
-            if isinstance(text, Refusal):
-                return text
-            ruleset, findings = parsed(Ruleset, text)
+            found = await self._document(program_id, source, deadline)
+            if isinstance(found, Refusal):
+                return found
+            ruleset, findings = parsed(Ruleset, found.document)
             if ruleset is None:
                 return _invalid(findings)
             rulesets.append(ruleset)
@@ -142,33 +151,78 @@ class Authoring:
         """Answer a page of campaigns."""
         return await store.read_campaigns(self._db, program_id, after, limit, timeout_seconds=left(deadline))
 
-    async def put_segment(
-        self, program_id: ProgramId, segment_id: str, title: str, add: Sequence[str], remove: Sequence[str],
-        by: Accountable, deadline: float,
-    ) -> int | Refusal:  # fmt: skip
-        """Write a static list's title and change who is on it; answers its revision."""
+    async def policy(self, program_id: ProgramId, deadline: float) -> RulesPolicy:
+        """Answer how a program's rules come into force."""
+        return await store.read_policy(self._db, program_id, timeout_seconds=left(deadline))
+
+    async def put_policy(
+        self, program_id: ProgramId, by: Accountable, deadline: float, *, second_person: bool
+    ) -> RulesPolicy | Refusal:
+        """Say whether a second person publishes what one has written."""
         if await self._programs.find(program_id, left(deadline)) is None:
             return _no_program()
-        return await store.put_segment(
-            self._db, program_id, segment_id, title, add, remove, by, timeout_seconds=left(deadline)
+        revision = await store.put_policy(
+            self._db, program_id, by, second_person=second_person, timeout_seconds=left(deadline)
+        )
+        return RulesPolicy(second_person=second_person, revision=revision)
+
+    async def trial(self, program_id: ProgramId, source: str | int, deadline: float) -> Compiled | Refusal:
+        """Answer a draft or version ready to price, with the campaigns and segments of now."""
+        if await self._programs.find(program_id, left(deadline)) is None:
+            return _no_program()
+        found = await self._document(program_id, source, deadline)
+        if isinstance(found, Refusal):
+            return found
+        known = await self._known(program_id, deadline)
+        ruleset = await _read(found, known)
+        if isinstance(ruleset, Refusal):
+            return ruleset
+        return compiled(
+            ruleset, source if isinstance(source, int) else 0, known.campaigns, known.by_attributes
         )
 
-    async def segments(
-        self, program_id: ProgramId, after: str, limit: int, deadline: float
-    ) -> Sequence[Segment]:
-        """Answer a page of segments."""
-        return await store.read_segments(self._db, program_id, after, limit, timeout_seconds=left(deadline))
-
     async def _findings(self, program_id: ProgramId, text: str, deadline: float) -> tuple[Finding, ...]:
-        campaigns = await read_all_campaigns(self._db, program_id, left(deadline))
-        return read_ruleset(text, campaigns)[1]
+        known = await self._known(program_id, deadline)
+        return (await asyncio.to_thread(read_ruleset, text, known.campaigns, known.segments))[1]
 
-    async def _document(self, program_id: ProgramId, source: str | int, deadline: float) -> str | Refusal:
+    async def _known(self, program_id: ProgramId, deadline: float) -> _Known:
+        return _Known(
+            campaigns=await read_all_campaigns(self._db, program_id, left(deadline)),
+            segments=await read_all_segments(self._db, program_id, left(deadline)),
+        )
+
+    async def _document(
+        self, program_id: ProgramId, source: str | int, deadline: float
+    ) -> Draft | Publication | Refusal:
         if isinstance(source, int):
-            publication = await self.publication(program_id, source, deadline)
-            return publication if isinstance(publication, Refusal) else publication.document
+            return await self.publication(program_id, source, deadline)
         draft = await store.read_draft(self._db, program_id, source, timeout_seconds=left(deadline))
-        return _no_ruleset("draft") if draft is None else draft.document
+        return draft or _no_ruleset("draft")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What rules of a program may name."""
+
+    campaigns: Mapping[str, Campaign]
+    segments: Mapping[str, SegmentRule | None]
+
+    @property
+    def by_attributes(self) -> Mapping[str, SegmentRule]:
+        """The segments that go by attributes."""
+        return {name: rule for name, rule in self.segments.items() if rule is not None}
+
+
+async def _read(found: Draft | Publication, known: _Known) -> Ruleset | Refusal:
+    if isinstance(found, Draft):
+        # The largest takes a second; other calls of this process go on meanwhile.
+        ruleset, findings = await asyncio.to_thread(
+            read_ruleset, found.document, known.campaigns, known.segments
+        )
+    else:
+        # What was published was sound by what was asked then; going back must not fail for what is asked since.
+        ruleset, findings = parsed(Ruleset, found.document)
+    return _invalid(findings) if ruleset is None else ruleset
 
 
 def _no_program() -> Refusal:
@@ -177,6 +231,11 @@ def _no_program() -> Refusal:
 
 def _no_ruleset(field: str) -> Refusal:
     return Refusal(reason=Reason.RULESET_NOT_FOUND, field=field)
+
+
+def _second_person_needed(maker: str) -> Refusal:
+    detail = "" if maker else "It is not known who wrote this draft: write it again."
+    return Refusal(reason=Reason.SECOND_PERSON_NEEDED, field="source", detail=detail)
 
 
 def _invalid(findings: Sequence[Finding]) -> Refusal:

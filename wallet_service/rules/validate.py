@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,10 +12,12 @@ from wallet_service.rules import document
 from wallet_service.rules.compiler import depths_of
 from wallet_service.rules.conflicts import conflicts
 from wallet_service.rules.occasion import PATH_SEPARATOR
+from wallet_service.rules.reach import local_time, never_matching
 from wallet_service.rules.ruleset import PERCENT, Campaign, Caps, Finding, Level, Rule, Ruleset, When
 
 CONDITIONS_MAX: Final = 10_000
 RULES_MAX: Final = 2_000
+GROUPS_MAX: Final = 200
 PERCENT_MAX: Final = 1_000
 AMOUNT_MAX: Final = 10**12
 HOURS: Final = 24
@@ -24,30 +26,40 @@ ID_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 ID_MAX: Final = 64
 
 
-def read_ruleset(text: str, campaigns: Mapping[str, Campaign]) -> tuple[Ruleset | None, tuple[Finding, ...]]:
-    """Return the ruleset of a JSON document, or None and all that is wrong with it."""
+def read_ruleset(
+    text: str, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
+) -> tuple[Ruleset | None, tuple[Finding, ...]]:
+    """Return the ruleset of a JSON document, or None and all that is wrong with it.
+
+    `segments` are those that there are; None: any may be named.
+    """
     ruleset, findings = document.parsed(Ruleset, text)
     if ruleset is None:
         return None, findings
-    findings = validated(ruleset, campaigns)
+    findings = validated(ruleset, campaigns, segments)
     return (None if findings else ruleset), findings
 
 
-def validated(ruleset: Ruleset, campaigns: Mapping[str, Campaign]) -> tuple[Finding, ...]:
+def validated(
+    ruleset: Ruleset, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
+) -> tuple[Finding, ...]:
     """Return all findings, in the order of the document."""
-    size = sum(_conditions(rule.when) for rule in ruleset.rules)
-    if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX:
+    size = sum(_conditions(rule) for rule in ruleset.rules)
+    if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX or len(ruleset.groups) > GROUPS_MAX:
         # What is that large is not looked at further: comparing rules with each other would take too long.
         message = (
-            f"{len(ruleset.rules)} rules with {size} conditions; at most {RULES_MAX} and {CONDITIONS_MAX}."
+            f"{len(ruleset.rules)} rules with {size} conditions, {len(ruleset.groups)} groups;"
+            f" at most {RULES_MAX}, {CONDITIONS_MAX} and {GROUPS_MAX}."
         )
         return (Finding(path="rules", problem="TOO_MANY_CONDITIONS", message=message),)
     findings = [*_of_ruleset(ruleset)]
     for index, rule in enumerate(ruleset.rules):
         findings += _of_rule(f"rules[{index}]", rule, ruleset, campaigns)
+        if segments is not None:
+            findings += _unknown_segments(f"rules[{index}].when", rule.when, segments)
     findings += _of_multipliers(ruleset)
     if not findings:
-        findings += conflicts(ruleset)
+        findings += islice(conflicts(ruleset), document.FINDINGS_MAX)
     return tuple(findings[: document.FINDINGS_MAX])
 
 
@@ -63,10 +75,12 @@ def _finding(path: str, problem: str, message: str) -> Finding:
     return Finding(path=path, problem=problem, message=message)
 
 
-def _conditions(when: When) -> int:
+def _conditions(rule: Rule) -> int:
+    when, multiplier = rule.when, rule.give.multiplier
     lists = (
-        when.categories, when.skus, when.brands, when.channels, when.stores, when.payments, when.coupons,
-        when.segments, when.not_segments, when.tiers, when.weekdays, when.kinds,
+        rule.give.ladder, multiplier.of if multiplier is not None else (), when.categories, when.skus, when.brands,
+        when.channels, when.stores, when.payments, when.coupons, when.segments, when.not_segments, when.tiers,
+        when.weekdays, when.kinds,
     )  # fmt: skip
     return 1 + sum(map(len, lists)) + sum(len(wanted.values) for wanted in when.attributes)
 
@@ -122,7 +136,15 @@ def _of_rule(path: str, rule: Rule, ruleset: Ruleset, campaigns: Mapping[str, Ca
     yield from _group(path, rule, ruleset)
     yield from _give(f"{path}.give", rule, ruleset)
     yield from _when(f"{path}.when", rule, campaigns)
+    yield from never_matching(path, rule, campaigns.get(rule.campaign or ""))
     yield from _caps(f"{path}.caps", rule.caps)
+
+
+def _unknown_segments(path: str, when: When, segments: Collection[str]) -> Iterator[Finding]:
+    for name, asked in (("segments", when.segments), ("not_segments", when.not_segments)):
+        for index, segment_id in enumerate(asked):
+            if segment_id not in segments:
+                yield _finding(f"{path}.{name}[{index}]", "UNKNOWN_SEGMENT", "There is no such segment.")
 
 
 def _group(path: str, rule: Rule, ruleset: Ruleset) -> Iterator[Finding]:
@@ -237,17 +259,6 @@ def _dates(path: str, starts_at: str | None, ends_at: str | None) -> Iterator[Fi
             moments.append(moment)
     if len(moments) == len(("starts_at", "ends_at")) and moments[0] >= moments[1]:
         yield _finding(f"{path}ends_at", "DATES_REVERSED", "The end is not after the start.")
-
-
-def local_time(text: str) -> datetime | None:
-    """Return a local time, or None if it is not one. Only the form with dashes: as text it sorts as it does as time."""
-    if text[4:5] != "-" or text[7:8] != "-":
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if moment.tzinfo is not None or not 1 < moment.year < 9999 else moment  # noqa: PLR2004
 
 
 def _overlap(when: When, campaign: Campaign) -> bool:

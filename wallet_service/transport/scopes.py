@@ -34,6 +34,9 @@ class Scope(StrEnum):
     RULES_READ = "rules.read"
     RULES_WRITE = "rules.write"
     RULES_PUBLISH = "rules.publish"
+    RULES_BACKTEST = "rules.backtest"
+    CUSTOMERS_READ = "customers.read"
+    CUSTOMERS_WRITE = "customers.write"
     REVIEW_READ = "review.read"
     REVIEW_DECIDE = "review.decide"
     REVIEW_SENIOR = "review.senior"
@@ -103,6 +106,7 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.EarningService/ListExpiryWarnings": _reads(Scope.EARNING_READ),
         "/wallet.v1.ReviewService/ListCases": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/GetCase": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/AssignCase": _writes(Scope.REVIEW_DECIDE),
@@ -128,5 +132,15 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.AdminService/GetFraudPolicy": _reads(Scope.FRAUD_READ),
         "/wallet.v1.AdminService/ListFraudPolicies": _reads(Scope.FRAUD_READ),
         "/wallet.v1.AdminService/GetFraudReport": _reads(Scope.FRAUD_READ),
+        # Who is on a list, and what is known of a customer, is not every reader's business.
+        "/wallet.v1.AdminService/GetSegment": _reads(Scope.CUSTOMERS_READ),
+        "/wallet.v1.AdminService/ImportSegment": _writes(Scope.RULES_WRITE),
+        "/wallet.v1.AdminService/PutCustomers": _writes(Scope.CUSTOMERS_WRITE),
+        "/wallet.v1.AdminService/GetCustomer": _reads(Scope.CUSTOMERS_READ),
+        # Not for who publishes: a policy that its subject can change is none.
+        "/wallet.v1.AdminService/PutRulesPolicy": _writes(Scope.ADMIN_WRITE),
+        "/wallet.v1.AdminService/GetRulesPolicy": _reads(Scope.RULES_READ),
+        # Reads a year at a time and names customers.
+        "/wallet.v1.AdminService/BacktestRuleset": _reads(Scope.RULES_BACKTEST),
     }
 )

@@ -1,13 +1,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fake_earning import FakeEarningService
 from fake_service import FakeService, served
 from wallet_client import AsyncWalletClient, Order
 
 
 @pytest.fixture
 def service() -> FakeService:
-    return FakeService()
+    return FakeEarningService()
 
 
 @pytest.fixture

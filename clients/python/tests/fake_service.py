@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from wallet.v1 import admin_pb2_grpc, checkout_pb2_grpc, wallet_pb2_grpc
+from wallet.v1 import admin_pb2_grpc, checkout_pb2_grpc, earning_pb2_grpc, wallet_pb2_grpc
 from wallet.v1.admin_pb2 import (
     AdvanceClockRequest,
     AdvanceClockResponse,
@@ -259,7 +259,7 @@ class FakeService(
         self, request: ListReservationsRequest, context: Context
     ) -> ListReservationsResponse:
         await self._met("ListReservations", request, context)
-        page, token = _page(list(self.held.values()), request)
+        page, token = page_of(list(self.held.values()), request)
         return ListReservationsResponse(reservations=page, next_page_token=token)
 
     async def OpenWallet(self, request: OpenWalletRequest, context: Context) -> OpenWalletResponse:
@@ -275,7 +275,7 @@ class FakeService(
 
     async def ListEntries(self, request: ListEntriesRequest, context: Context) -> ListEntriesResponse:
         await self._met("ListEntries", request, context)
-        page, token = _page(self.entries, request)
+        page, token = page_of(self.entries, request)
         return ListEntriesResponse(entries=page, next_page_token=token)
 
     async def AdjustWallet(self, request: AdjustWalletRequest, context: Context) -> AdjustWalletResponse:
@@ -310,7 +310,7 @@ class FakeService(
 
     async def ListPrograms(self, request: ListProgramsRequest, context: Context) -> ListProgramsResponse:
         await self._met("ListPrograms", request, context)
-        page, token = _page([Program(program_id=f"p{n}") for n in range(5)], request)
+        page, token = page_of([Program(program_id=f"p{n}") for n in range(5)], request)
         return ListProgramsResponse(programs=page, next_page_token=token)
 
     async def AdvanceClock(self, request: AdvanceClockRequest, context: Context) -> AdvanceClockResponse:
@@ -318,7 +318,7 @@ class FakeService(
         return AdvanceClockResponse(program=Program(program_id=request.program_id, clock_at=request.to))
 
 
-def _page(everything: list[Any], request: Any) -> tuple[list[Any], str]:
+def page_of(everything: list[Any], request: Any) -> tuple[list[Any], str]:
     begin = int(request.page_token or 0)
     end = begin + (request.page_size or 50)
     return everything[begin:end], str(end) if end < len(everything) else ""
@@ -331,6 +331,8 @@ async def served(service: FakeService) -> AsyncIterator[str]:
     checkout_pb2_grpc.add_CheckoutServiceServicer_to_server(service, server)
     wallet_pb2_grpc.add_WalletServiceServicer_to_server(service, server)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(service, server)
+    if isinstance(service, earning_pb2_grpc.EarningServiceServicer):
+        earning_pb2_grpc.add_EarningServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

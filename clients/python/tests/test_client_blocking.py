@@ -104,6 +104,7 @@ def test_every_asynchronous_call_has_one_that_waits():
         (staff.Rules, staff.BlockingRules),
         (staff.Fraud, staff.BlockingFraud),
         (staff.Review, staff.BlockingReview),
+        (blocking.Earning, blocking.BlockingEarning),
         (blocking.Hold, blocking.BlockingHold),
         (AsyncWalletClient, WalletClient),
     ]

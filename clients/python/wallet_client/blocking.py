@@ -12,6 +12,7 @@ from wallet.v1.types_pb2 import Balance, Order, Reservation
 from wallet_client.blocking_staff import BlockingAdmin, BlockingFraud, BlockingReview, BlockingRules
 from wallet_client.checkout import Checkout, DeviceLike
 from wallet_client.client import AsyncWalletClient
+from wallet_client.earning import Earning
 from wallet_client.hold import Hold
 from wallet_client.ids import WalletAddress
 from wallet_client.lines import Tls, TokenSource
@@ -136,6 +137,23 @@ class BlockingWallets:
     verify = waits(Wallets.verify)
 
 
+class BlockingEarning:
+    """As `Earning`, waiting."""
+
+    def __init__(self, loop: Loop, face: Earning) -> None:
+        self._loop = loop
+        self._face = face
+
+    record = waits(Earning.record)
+    record_many = waits(Earning.record_many)
+    get = waits(Earning.get)
+    events = yields(Earning.events)
+    explain = waits(Earning.explain)
+    simulate = waits(Earning.simulate)
+    put_policy = waits(Earning.put_policy)
+    get_policy = waits(Earning.get_policy)
+
+
 class WalletClient:
     """`AsyncWalletClient` for code without asyncio; safe to share between threads, whose calls are gathered too.
 
@@ -172,6 +190,7 @@ class WalletClient:
             raise
         self.checkout = BlockingCheckout(self._loop, self._client.checkout)
         self.wallet = BlockingWallets(self._loop, self._client.wallet)
+        self.earning = BlockingEarning(self._loop, self._client.earning)
         self.admin = BlockingAdmin(self._loop, self._client.admin)
         self.rules = BlockingRules(self._loop, self._client.rules)
         self.fraud = BlockingFraud(self._loop, self._client.fraud)

@@ -39,6 +39,14 @@ class BlockingRules:
     campaigns = yields(Rules.campaigns)
     put_segment = waits(Rules.put_segment)
     segments = yields(Rules.segments)
+    segment = waits(Rules.segment)
+    members = yields(Rules.members)
+    import_segment = waits(Rules.import_segment)
+    put_customers = waits(Rules.put_customers)
+    customer = waits(Rules.customer)
+    put_policy = waits(Rules.put_policy)
+    policy = waits(Rules.policy)
+    backtest = yields(Rules.backtest)
 
 
 class BlockingFraud:

@@ -13,6 +13,7 @@ from wallet.v1.types_pb2 import Order
 from wallet_client.admin import Admin
 from wallet_client.calls import Calls
 from wallet_client.checkout import Checkout, DeviceLike
+from wallet_client.earning import Earning
 from wallet_client.errors import OutcomeUnknown, WalletError
 from wallet_client.fraud import Fraud
 from wallet_client.hold import Hold
@@ -29,8 +30,8 @@ GIVE_BACK_SECONDS: Final = 5.0
 class AsyncWalletClient:
     """A typed client of wallet-service. Make it inside a running event loop, use it there, close it.
 
-    - `checkout`, `wallet` and `admin` hold the calls of the three services, `rules` and `fraud` what AdminService does
-      with rules and with fraud policies, `review` what people decide.
+    - `checkout`, `wallet`, `earning` and `admin` hold the calls of the services, `rules` and `fraud` what AdminService
+      does with rules and with fraud policies, `review` what people decide.
     - Every call ends within its timeout: with an answer, with `Refused` (nothing changed) or with `OutcomeUnknown`.
     - Ids are made before sending and kept on every repetition, so nothing is ever done twice.
     - Concurrent reserves, commits and releases travel together (`gather=False`: each alone).
@@ -56,6 +57,7 @@ class AsyncWalletClient:
         self._giving_back: set[asyncio.Task[None]] = set()
         self.checkout = Checkout(self._calls)
         self.wallet = Wallets(self._calls)
+        self.earning = Earning(self._calls)
         self.admin = Admin(self._calls)
         self.rules = Rules(self._calls)
         self.fraud = Fraud(self._calls)

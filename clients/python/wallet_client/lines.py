@@ -10,6 +10,7 @@ import grpc
 from wallet.v1.admin_pb2_grpc import AdminServiceStub
 from wallet.v1.checkout_pb2 import ExecuteResponse
 from wallet.v1.checkout_pb2_grpc import CheckoutServiceStub
+from wallet.v1.earning_pb2_grpc import EarningServiceStub
 from wallet.v1.review_pb2_grpc import ReviewServiceStub
 from wallet.v1.wallet_pb2_grpc import WalletServiceStub
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     # Exist in the stub files only: at runtime one class serves both kinds of channel.
     from wallet.v1.admin_pb2_grpc import AdminServiceAsyncStub
     from wallet.v1.checkout_pb2_grpc import CheckoutServiceAsyncStub
+    from wallet.v1.earning_pb2_grpc import EarningServiceAsyncStub
     from wallet.v1.review_pb2_grpc import ReviewServiceAsyncStub
     from wallet.v1.wallet_pb2_grpc import WalletServiceAsyncStub
 
@@ -57,12 +59,13 @@ class Tls:
 class Line:
     """One connection: its stubs, and how many calls are on it."""
 
-    __slots__ = ("admin", "channel", "checkout", "execute", "in_flight", "review", "wallet")
+    __slots__ = ("admin", "channel", "checkout", "earning", "execute", "in_flight", "review", "wallet")
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.checkout: CheckoutServiceAsyncStub = CheckoutServiceStub(channel)
         self.wallet: WalletServiceAsyncStub = WalletServiceStub(channel)
+        self.earning: EarningServiceAsyncStub = EarningServiceStub(channel)
         self.admin: AdminServiceAsyncStub = AdminServiceStub(channel)
         self.review: ReviewServiceAsyncStub = ReviewServiceStub(channel)
         # Operations are encoded one by one as they come in: a batch is their bytes in a row.

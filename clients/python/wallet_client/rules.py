@@ -1,26 +1,40 @@
-"""What is earned: drafts of rules, published versions, campaigns and segments."""
+"""What is earned: drafts of rules, published versions, backtests, campaigns, segments and customers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 
+from wallet.v1.backtest_pb2 import BacktestProgress, BacktestResult, BacktestRulesetRequest
 from wallet.v1.rules_pb2 import (
     Campaign,
+    CustomerRecord,
     DiffRulesetsRequest,
     DiffRulesetsResponse,
+    GetCustomerRequest,
+    GetCustomerResponse,
     GetRulesetRequest,
+    GetRulesPolicyRequest,
+    GetSegmentRequest,
+    ImportRow,
+    ImportSegmentRequest,
+    ImportSegmentResponse,
     ListCampaignsRequest,
     ListRulesetsRequest,
     ListSegmentsRequest,
     PublishedRuleset,
     PublishRulesetRequest,
     PutCampaignRequest,
+    PutCustomersRequest,
     PutRulesetDraftRequest,
     PutRulesetDraftResponse,
+    PutRulesPolicyRequest,
     PutSegmentRequest,
     RulesetSource,
+    RulesPolicy,
     Segment,
+    SegmentRule,
     ValidateRulesetRequest,
     ValidateRulesetResponse,
 )
@@ -169,13 +183,17 @@ class Rules:
         actor: str,
         reason: str,
         title: str = "",
+        rule: SegmentRule | None = None,
         add: Sequence[str] = (),
         remove: Sequence[str] = (),
         timeout_seconds: float | None = None,
     ) -> int:
-        """Create a list of customers, add some and take some out; at most 10,000 of each a call."""
+        """Write a segment's title and rule, add customers to its list and take some out; at most 10,000 of each a call.
+
+        An empty title and an absent rule stay as they are; a rule without tests: there is none any more.
+        """
         request = PutSegmentRequest(
-            program_id=program_id, segment_id=segment_id, title=title, add_customer_refs=add,
+            program_id=program_id, segment_id=segment_id, title=title, add_customer_refs=add, rule=rule,
             remove_customer_refs=remove, accountability=Accountability(actor=actor, reason=reason),
         )  # fmt: skip
         response = await self._calls.unary(
@@ -186,7 +204,7 @@ class Rules:
     async def segments(
         self, program_id: str, *, page_size: int = 0, timeout_seconds: float | None = None
     ) -> AsyncIterator[Segment]:
-        """Yield every list, with how many are on it."""
+        """Yield every segment, with how many are on its list."""
         request = ListSegmentsRequest(program_id=program_id, page_size=page_size)
         while True:
             page = await self._calls.unary(
@@ -197,3 +215,124 @@ class Rules:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    async def segment(
+        self, program_id: str, segment_id: str, *, timeout_seconds: float | None = None
+    ) -> Segment:
+        """Return one segment, with how many are on its list."""
+        request = GetSegmentRequest(program_id=program_id, segment_id=segment_id, page_size=1)
+        response = await self._calls.unary(
+            lambda line: line.admin.GetSegment, request, timeout_seconds=timeout_seconds
+        )
+        return response.segment
+
+    async def members(
+        self, program_id: str, segment_id: str, *, page_size: int = 0, timeout_seconds: float | None = None
+    ) -> AsyncIterator[str]:
+        """Yield who is on a segment's list."""
+        request = GetSegmentRequest(program_id=program_id, segment_id=segment_id, page_size=page_size)
+        while True:
+            page = await self._calls.unary(
+                lambda line: line.admin.GetSegment, request, timeout_seconds=timeout_seconds
+            )
+            for customer_ref in page.customer_refs:
+                yield customer_ref
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def import_segment(
+        self,
+        program_id: str,
+        segment_id: str,
+        rows: Sequence[ImportRow],
+        *,
+        actor: str,
+        reason: str,
+        timeout_seconds: float | None = None,
+    ) -> ImportSegmentResponse:
+        """Put at most 10,000 customers on a list or take them off: all, or none and everything that is wrong."""
+        request = ImportSegmentRequest(
+            program_id=program_id, segment_id=segment_id, rows=rows,
+            accountability=Accountability(actor=actor, reason=reason),
+        )  # fmt: skip
+        return await self._calls.unary(
+            lambda line: line.admin.ImportSegment, request, timeout_seconds=timeout_seconds
+        )
+
+    async def put_customers(
+        self,
+        program_id: str,
+        customers: Mapping[str, Mapping[str, str]],
+        *,
+        actor: str,
+        reason: str,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """Record the attributes of at most 1,000 customers, each as a whole; returns how many are different now."""
+        request = PutCustomersRequest(
+            program_id=program_id,
+            customers=[CustomerRecord(customer_ref=ref, attributes=said) for ref, said in customers.items()],
+            accountability=Accountability(actor=actor, reason=reason),
+        )
+        response = await self._calls.unary(
+            lambda line: line.admin.PutCustomers, request, timeout_seconds=timeout_seconds
+        )
+        return response.changed
+
+    async def customer(
+        self, program_id: str, customer_ref: str, *, timeout_seconds: float | None = None
+    ) -> GetCustomerResponse:
+        """Return what is recorded of a customer, and the lists it is on."""
+        request = GetCustomerRequest(program_id=program_id, customer_ref=customer_ref)
+        return await self._calls.unary(
+            lambda line: line.admin.GetCustomer, request, timeout_seconds=timeout_seconds
+        )
+
+    async def put_policy(
+        self,
+        program_id: str,
+        *,
+        second_person: bool,
+        actor: str,
+        reason: str,
+        timeout_seconds: float | None = None,
+    ) -> RulesPolicy:
+        """Say whether a second person publishes what one has written."""
+        request = PutRulesPolicyRequest(
+            program_id=program_id, policy=RulesPolicy(second_person=second_person),
+            accountability=Accountability(actor=actor, reason=reason),
+        )  # fmt: skip
+        response = await self._calls.unary(
+            lambda line: line.admin.PutRulesPolicy, request, timeout_seconds=timeout_seconds
+        )
+        return response.policy
+
+    async def policy(self, program_id: str, *, timeout_seconds: float | None = None) -> RulesPolicy:
+        """Return how a program's rules come into force."""
+        request = GetRulesPolicyRequest(program_id=program_id)
+        response = await self._calls.unary(
+            lambda line: line.admin.GetRulesPolicy, request, timeout_seconds=timeout_seconds
+        )
+        return response.policy
+
+    async def backtest(
+        self,
+        program_id: str,
+        source: str | int,
+        *,
+        starts_at: datetime,
+        ends_at: datetime,
+        top: int = 10,
+        timeout_seconds: float | None = 900.0,
+    ) -> AsyncIterator[BacktestProgress | BacktestResult]:
+        """Yield how far the backtest of a draft or version is, and at last its result."""
+        request = BacktestRulesetRequest(
+            program_id=program_id, source=_source(source), starts_at=stamp(starts_at), ends_at=stamp(ends_at), top=top
+        )  # fmt: skip
+        steps = self._calls.stream(
+            lambda line: line.admin.BacktestRuleset, request, timeout_seconds=timeout_seconds
+        )
+        async with aclosing(steps):
+            async for step in steps:
+                yield step.result if step.HasField("result") else step.progress

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from wallet.v1.checkout_pb2 import OperationRefusal
+from wallet.v1.earning_pb2 import EventRefusal
 
 from wallet_client.errors import (
     Answer,
@@ -60,9 +61,9 @@ def error_of(answer: Answer) -> WalletError:
     return _class_for(answer)(answer)
 
 
-def refused_in_batch(refusal: OperationRefusal) -> WalletError:
+def refused_in_batch(refusal: OperationRefusal | EventRefusal, *, sent_id: str = "") -> WalletError:
     """Return what a single call would have raised for a refusal inside a batch."""
-    return error_of(
+    error = error_of(
         Answer(
             status=_CODES.get(refusal.code, grpc.StatusCode.UNKNOWN),
             reason=refusal.reason,
@@ -70,6 +71,8 @@ def refused_in_batch(refusal: OperationRefusal) -> WalletError:
             message=refusal.message,
         )
     )
+    error.sent_id = sent_id
+    return error
 
 
 def refused_call(error: grpc.aio.AioRpcError) -> WalletError:

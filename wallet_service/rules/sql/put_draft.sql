@@ -1,2 +1,2 @@
--- Promise: see sql/functions/02_put_draft.sql.
-select rules.put_draft($1, $2, $3, $4, $5, $6)
+-- Promise: see sql/functions/06_put_draft_v2.sql.
+select rules.put_draft_v2($1, $2, $3, $4, $5, $6, $7)

@@ -1,6 +1,6 @@
 -- Promise: one published version.
 select
   version, document, origin, ledger.microseconds(effective_at) as effective_at,
-  ledger.microseconds(published_at) as published_at, actor, reason
+  ledger.microseconds(published_at) as published_at, actor, reason, maker, subject
 from rules.ruleset
 where program_id = $1 and version = $2

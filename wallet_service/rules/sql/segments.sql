@@ -1,6 +1,6 @@
--- Promise: the segments of a program after an id, in order, each with how many customers are in it.
+-- Promise: the segments of a program after an id, in order, each with how many customers are on its list.
 select
-  s.segment_id, s.revision, s.title,
+  s.segment_id, s.revision, s.title, s.rule,
   (
     select count(*) from rules.segment_member as m
     where m.program_id = s.program_id and m.segment_id = s.segment_id

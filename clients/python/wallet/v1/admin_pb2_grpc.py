@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from wallet.v1 import admin_pb2 as wallet_dot_v1_dot_admin__pb2
+from wallet.v1 import backtest_pb2 as wallet_dot_v1_dot_backtest__pb2
 from wallet.v1 import fraud_pb2 as wallet_dot_v1_dot_fraud__pb2
 from wallet.v1 import rules_pb2 as wallet_dot_v1_dot_rules__pb2
 
@@ -126,6 +127,41 @@ class AdminServiceStub:
                 request_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
                 _registered_method=True)
+        self.GetSegment = channel.unary_unary(
+                '/wallet.v1.AdminService/GetSegment',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.GetSegmentRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.GetSegmentResponse.FromString,
+                _registered_method=True)
+        self.ImportSegment = channel.unary_unary(
+                '/wallet.v1.AdminService/ImportSegment',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.ImportSegmentRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.ImportSegmentResponse.FromString,
+                _registered_method=True)
+        self.PutCustomers = channel.unary_unary(
+                '/wallet.v1.AdminService/PutCustomers',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PutCustomersRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PutCustomersResponse.FromString,
+                _registered_method=True)
+        self.GetCustomer = channel.unary_unary(
+                '/wallet.v1.AdminService/GetCustomer',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.GetCustomerRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.GetCustomerResponse.FromString,
+                _registered_method=True)
+        self.PutRulesPolicy = channel.unary_unary(
+                '/wallet.v1.AdminService/PutRulesPolicy',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.PutRulesPolicyRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.PutRulesPolicyResponse.FromString,
+                _registered_method=True)
+        self.GetRulesPolicy = channel.unary_unary(
+                '/wallet.v1.AdminService/GetRulesPolicy',
+                request_serializer=wallet_dot_v1_dot_rules__pb2.GetRulesPolicyRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_rules__pb2.GetRulesPolicyResponse.FromString,
+                _registered_method=True)
+        self.BacktestRuleset = channel.unary_stream(
+                '/wallet.v1.AdminService/BacktestRuleset',
+                request_serializer=wallet_dot_v1_dot_backtest__pb2.BacktestRulesetRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_backtest__pb2.BacktestRulesetResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -208,7 +244,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PutSegment(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Writes a segment's title and rule, adds customers to its list and takes some out.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -241,6 +278,53 @@ class AdminServiceServicer:
 
     def GetFraudReport(self, request, context):
         """What came of the policy: how often each limit spoke, and what those in shadow would have done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSegment(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSegment(self, request, context):
+        """Puts customers on a list or takes them off: all of them, or none and everything that is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutCustomers(self, request, context):
+        """Records what rules may ask of customers, each as a whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCustomer(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutRulesPolicy(self, request, context):
+        """Says how a program's rules come into force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRulesPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BacktestRuleset(self, request, context):
+        """Replays past events through a draft or version and through what was in force: progress, then the result.
+        Writes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -338,6 +422,41 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetFraudReport,
                     request_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.SerializeToString,
+            ),
+            'GetSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSegment,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.GetSegmentRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.GetSegmentResponse.SerializeToString,
+            ),
+            'ImportSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSegment,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.ImportSegmentRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.ImportSegmentResponse.SerializeToString,
+            ),
+            'PutCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutCustomers,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PutCustomersRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PutCustomersResponse.SerializeToString,
+            ),
+            'GetCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCustomer,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.GetCustomerRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.GetCustomerResponse.SerializeToString,
+            ),
+            'PutRulesPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutRulesPolicy,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.PutRulesPolicyRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.PutRulesPolicyResponse.SerializeToString,
+            ),
+            'GetRulesPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRulesPolicy,
+                    request_deserializer=wallet_dot_v1_dot_rules__pb2.GetRulesPolicyRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_rules__pb2.GetRulesPolicyResponse.SerializeToString,
+            ),
+            'BacktestRuleset': grpc.unary_stream_rpc_method_handler(
+                    servicer.BacktestRuleset,
+                    request_deserializer=wallet_dot_v1_dot_backtest__pb2.BacktestRulesetRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_backtest__pb2.BacktestRulesetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -826,6 +945,195 @@ class AdminService:
             '/wallet.v1.AdminService/GetFraudReport',
             wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
             wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetSegment',
+            wallet_dot_v1_dot_rules__pb2.GetSegmentRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.GetSegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/ImportSegment',
+            wallet_dot_v1_dot_rules__pb2.ImportSegmentRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.ImportSegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutCustomers',
+            wallet_dot_v1_dot_rules__pb2.PutCustomersRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PutCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetCustomer',
+            wallet_dot_v1_dot_rules__pb2.GetCustomerRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.GetCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutRulesPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/PutRulesPolicy',
+            wallet_dot_v1_dot_rules__pb2.PutRulesPolicyRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.PutRulesPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRulesPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/GetRulesPolicy',
+            wallet_dot_v1_dot_rules__pb2.GetRulesPolicyRequest.SerializeToString,
+            wallet_dot_v1_dot_rules__pb2.GetRulesPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BacktestRuleset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wallet.v1.AdminService/BacktestRuleset',
+            wallet_dot_v1_dot_backtest__pb2.BacktestRulesetRequest.SerializeToString,
+            wallet_dot_v1_dot_backtest__pb2.BacktestRulesetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Programs and their policies."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from wallet.v1 import admin_pb2 as _admin_pb2
+from wallet.v1 import backtest_pb2 as _backtest_pb2
 from wallet.v1 import fraud_pb2 as _fraud_pb2
 from wallet.v1 import rules_pb2 as _rules_pb2
 import abc as _abc_1
@@ -50,6 +51,7 @@ class AdminServiceStub:
     PutCampaign: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutCampaignRequest, _rules_pb2.PutCampaignResponse]
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]
     PutSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]
+    """Writes a segment's title and rule, adds customers to its list and takes some out."""
     ListSegments: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]
     PutFraudPolicy: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.PutFraudPolicyRequest, _fraud_pb2.PutFraudPolicyResponse]
     """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back."""
@@ -58,6 +60,19 @@ class AdminServiceStub:
     """The newest first."""
     GetFraudReport: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]
     """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+    GetSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetSegmentRequest, _rules_pb2.GetSegmentResponse]
+    ImportSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ImportSegmentRequest, _rules_pb2.ImportSegmentResponse]
+    """Puts customers on a list or takes them off: all of them, or none and everything that is wrong."""
+    PutCustomers: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutCustomersRequest, _rules_pb2.PutCustomersResponse]
+    """Records what rules may ask of customers, each as a whole."""
+    GetCustomer: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetCustomerRequest, _rules_pb2.GetCustomerResponse]
+    PutRulesPolicy: _grpc.UnaryUnaryMultiCallable[_rules_pb2.PutRulesPolicyRequest, _rules_pb2.PutRulesPolicyResponse]
+    """Says how a program's rules come into force."""
+    GetRulesPolicy: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetRulesPolicyRequest, _rules_pb2.GetRulesPolicyResponse]
+    BacktestRuleset: _grpc.UnaryStreamMultiCallable[_backtest_pb2.BacktestRulesetRequest, _backtest_pb2.BacktestRulesetResponse]
+    """Replays past events through a draft or version and through what was in force: progress, then the result.
+    Writes nothing.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -79,6 +94,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     PutCampaign: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutCampaignRequest, _rules_pb2.PutCampaignResponse]  # type: ignore[assignment]
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListCampaignsRequest, _rules_pb2.ListCampaignsResponse]  # type: ignore[assignment]
     PutSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutSegmentRequest, _rules_pb2.PutSegmentResponse]  # type: ignore[assignment]
+    """Writes a segment's title and rule, adds customers to its list and takes some out."""
     ListSegments: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListSegmentsRequest, _rules_pb2.ListSegmentsResponse]  # type: ignore[assignment]
     PutFraudPolicy: _aio.UnaryUnaryMultiCallable[_fraud_pb2.PutFraudPolicyRequest, _fraud_pb2.PutFraudPolicyResponse]  # type: ignore[assignment]
     """Puts a fraud policy in force as the next version, live everywhere within seconds; an older version brings it back."""
@@ -87,6 +103,19 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """The newest first."""
     GetFraudReport: _aio.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]  # type: ignore[assignment]
     """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+    GetSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetSegmentRequest, _rules_pb2.GetSegmentResponse]  # type: ignore[assignment]
+    ImportSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.ImportSegmentRequest, _rules_pb2.ImportSegmentResponse]  # type: ignore[assignment]
+    """Puts customers on a list or takes them off: all of them, or none and everything that is wrong."""
+    PutCustomers: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutCustomersRequest, _rules_pb2.PutCustomersResponse]  # type: ignore[assignment]
+    """Records what rules may ask of customers, each as a whole."""
+    GetCustomer: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetCustomerRequest, _rules_pb2.GetCustomerResponse]  # type: ignore[assignment]
+    PutRulesPolicy: _aio.UnaryUnaryMultiCallable[_rules_pb2.PutRulesPolicyRequest, _rules_pb2.PutRulesPolicyResponse]  # type: ignore[assignment]
+    """Says how a program's rules come into force."""
+    GetRulesPolicy: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetRulesPolicyRequest, _rules_pb2.GetRulesPolicyResponse]  # type: ignore[assignment]
+    BacktestRuleset: _aio.UnaryStreamMultiCallable[_backtest_pb2.BacktestRulesetRequest, _backtest_pb2.BacktestRulesetResponse]  # type: ignore[assignment]
+    """Replays past events through a draft or version and through what was in force: progress, then the result.
+    Writes nothing.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -182,7 +211,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _rules_pb2.PutSegmentRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_rules_pb2.PutSegmentResponse, _abc.Awaitable[_rules_pb2.PutSegmentResponse]]: ...
+    ) -> _typing.Union[_rules_pb2.PutSegmentResponse, _abc.Awaitable[_rules_pb2.PutSegmentResponse]]:
+        """Writes a segment's title and rule, adds customers to its list and takes some out."""
 
     @_abc_1.abstractmethod
     def ListSegments(
@@ -221,5 +251,60 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_fraud_pb2.GetFraudReportResponse, _abc.Awaitable[_fraud_pb2.GetFraudReportResponse]]:
         """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+
+    @_abc_1.abstractmethod
+    def GetSegment(
+        self,
+        request: _rules_pb2.GetSegmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.GetSegmentResponse, _abc.Awaitable[_rules_pb2.GetSegmentResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ImportSegment(
+        self,
+        request: _rules_pb2.ImportSegmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ImportSegmentResponse, _abc.Awaitable[_rules_pb2.ImportSegmentResponse]]:
+        """Puts customers on a list or takes them off: all of them, or none and everything that is wrong."""
+
+    @_abc_1.abstractmethod
+    def PutCustomers(
+        self,
+        request: _rules_pb2.PutCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PutCustomersResponse, _abc.Awaitable[_rules_pb2.PutCustomersResponse]]:
+        """Records what rules may ask of customers, each as a whole."""
+
+    @_abc_1.abstractmethod
+    def GetCustomer(
+        self,
+        request: _rules_pb2.GetCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.GetCustomerResponse, _abc.Awaitable[_rules_pb2.GetCustomerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PutRulesPolicy(
+        self,
+        request: _rules_pb2.PutRulesPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.PutRulesPolicyResponse, _abc.Awaitable[_rules_pb2.PutRulesPolicyResponse]]:
+        """Says how a program's rules come into force."""
+
+    @_abc_1.abstractmethod
+    def GetRulesPolicy(
+        self,
+        request: _rules_pb2.GetRulesPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.GetRulesPolicyResponse, _abc.Awaitable[_rules_pb2.GetRulesPolicyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def BacktestRuleset(
+        self,
+        request: _backtest_pb2.BacktestRulesetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_backtest_pb2.BacktestRulesetResponse], _abc.AsyncIterator[_backtest_pb2.BacktestRulesetResponse]]:
+        """Replays past events through a draft or version and through what was in force: progress, then the result.
+        Writes nothing.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

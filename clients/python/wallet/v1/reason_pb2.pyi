@@ -101,6 +101,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_CLOCK_BACKWARDS: _Reason.ValueType  # 102
     REASON_RULESET_INVALID: _Reason.ValueType  # 103
     REASON_FRAUD_POLICY_INVALID: _Reason.ValueType  # 104
+    REASON_SECOND_PERSON_NEEDED: _Reason.ValueType  # 105
+    REASON_SEGMENT_NOT_FOUND: _Reason.ValueType  # 106
+    REASON_BACKTEST_TOO_LARGE: _Reason.ValueType  # 107
     REASON_WATCH_TOO_SLOW: _Reason.ValueType  # 110
     """Streams."""
     REASON_DATABASE_UNAVAILABLE: _Reason.ValueType  # 120
@@ -189,6 +192,9 @@ REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101
 REASON_CLOCK_BACKWARDS: Reason.ValueType  # 102
 REASON_RULESET_INVALID: Reason.ValueType  # 103
 REASON_FRAUD_POLICY_INVALID: Reason.ValueType  # 104
+REASON_SECOND_PERSON_NEEDED: Reason.ValueType  # 105
+REASON_SEGMENT_NOT_FOUND: Reason.ValueType  # 106
+REASON_BACKTEST_TOO_LARGE: Reason.ValueType  # 107
 REASON_WATCH_TOO_SLOW: Reason.ValueType  # 110
 """Streams."""
 REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 120

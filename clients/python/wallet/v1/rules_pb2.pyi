@@ -594,6 +594,99 @@ class Campaign(_message.Message):
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
 
 @_typing.final
+class AttributeTest(_message.Message):
+    """All that is said must hold of one attribute. A customer without it passes only none_of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ANY_OF_FIELD_NUMBER: _builtins.int
+    NONE_OF_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    AT_MOST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    at_least: _builtins.int
+    """The attribute is a whole number, and not smaller."""
+    at_most: _builtins.int
+    @_builtins.property
+    def any_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def none_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        any_of: _abc.Iterable[_builtins.str] | None = ...,
+        none_of: _abc.Iterable[_builtins.str] | None = ...,
+        at_least: _builtins.int | None = ...,
+        at_most: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "at_least", b"at_least", "at_most", b"at_most"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_least", b"_at_least", "_at_most", b"_at_most", "any_of", b"any_of", "at_least", b"at_least", "at_most", b"at_most", "name", b"name", "none_of", b"none_of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__at_least: _TypeAlias = _typing.Literal["at_least"]  # noqa: Y015
+    _WhichOneofArgType__at_least: _TypeAlias = _typing.Literal["_at_least", b"_at_least"]  # noqa: Y015
+    _WhichOneofReturnType__at_most: _TypeAlias = _typing.Literal["at_most"]  # noqa: Y015
+    _WhichOneofArgType__at_most: _TypeAlias = _typing.Literal["_at_most", b"_at_most"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_least) -> _WhichOneofReturnType__at_least | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_most) -> _WhichOneofReturnType__at_most | None: ...
+
+Global___AttributeTest: _TypeAlias = AttributeTest  # noqa: Y015
+
+@_typing.final
+class SegmentRule(_message.Message):
+    """Who belongs to a segment without being on its list: those whose attributes pass all tests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALL_OF_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def all_of(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeTest]: ...
+    def __init__(
+        self,
+        *,
+        all_of: _abc.Iterable[Global___AttributeTest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_of", b"all_of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SegmentRule: _TypeAlias = SegmentRule  # noqa: Y015
+
+@_typing.final
+class SegmentDefinition(_message.Message):
+    """A segment without its list, as it stands in a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    segment_id: _builtins.str
+    title: _builtins.str
+    @_builtins.property
+    def rule(self) -> Global___SegmentRule: ...
+    def __init__(
+        self,
+        *,
+        segment_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        rule: Global___SegmentRule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule", "segment_id", b"segment_id", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SegmentDefinition: _TypeAlias = SegmentDefinition  # noqa: Y015
+
+@_typing.final
 class Finding(_message.Message):
     """Something wrong with a document, and where: rules[3].give.basis_points."""
 
@@ -660,6 +753,8 @@ class PublishedRuleset(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
+    PUBLISHER_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     origin: _builtins.str
     """draft:summer, or version:3 when an older one was brought back."""
@@ -667,6 +762,10 @@ class PublishedRuleset(_message.Message):
     reason: _builtins.str
     document: _builtins.str
     """JSON; left out of lists."""
+    maker: _builtins.str
+    """Whose token wrote the draft; empty when an older version was brought back."""
+    publisher: _builtins.str
+    """Whose token published it."""
     @_builtins.property
     def effective_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -681,10 +780,12 @@ class PublishedRuleset(_message.Message):
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
         document: _builtins.str = ...,
+        maker: _builtins.str = ...,
+        publisher: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["effective_at", b"effective_at", "published_at", b"published_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "document", b"document", "effective_at", b"effective_at", "origin", b"origin", "published_at", b"published_at", "reason", b"reason", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "document", b"document", "effective_at", b"effective_at", "maker", b"maker", "origin", b"origin", "published_at", b"published_at", "publisher", b"publisher", "reason", b"reason", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -692,7 +793,7 @@ Global___PublishedRuleset: _TypeAlias = PublishedRuleset  # noqa: Y015
 
 @_typing.final
 class Segment(_message.Message):
-    """A list of customers."""
+    """Customers that rules treat alike: those on its list, and those whose attributes pass its rule."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -700,10 +801,14 @@ class Segment(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     title: _builtins.str
     revision: _builtins.int
     members: _builtins.int
+    """On the list."""
+    @_builtins.property
+    def rule(self) -> Global___SegmentRule: ...
     def __init__(
         self,
         *,
@@ -711,10 +816,11 @@ class Segment(_message.Message):
         title: _builtins.str = ...,
         revision: _builtins.int = ...,
         members: _builtins.int = ...,
+        rule: Global___SegmentRule | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "revision", b"revision", "segment_id", b"segment_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "revision", b"revision", "rule", b"rule", "segment_id", b"segment_id", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1159,15 +1265,21 @@ class PutSegmentRequest(_message.Message):
     ADD_CUSTOMER_REFS_FIELD_NUMBER: _builtins.int
     REMOVE_CUSTOMER_REFS_FIELD_NUMBER: _builtins.int
     ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     program_id: _builtins.str
     segment_id: _builtins.str
     title: _builtins.str
+    """Empty: stays as it is."""
     @_builtins.property
     def add_customer_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def remove_customer_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def accountability(self) -> _wallet_pb2.Accountability: ...
+    @_builtins.property
+    def rule(self) -> Global___SegmentRule:
+        """Absent: stays as it is; without tests: there is none any more."""
+
     def __init__(
         self,
         *,
@@ -1177,10 +1289,11 @@ class PutSegmentRequest(_message.Message):
         add_customer_refs: _abc.Iterable[_builtins.str] | None = ...,
         remove_customer_refs: _abc.Iterable[_builtins.str] | None = ...,
         accountability: _wallet_pb2.Accountability | None = ...,
+        rule: Global___SegmentRule | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "add_customer_refs", b"add_customer_refs", "program_id", b"program_id", "remove_customer_refs", b"remove_customer_refs", "segment_id", b"segment_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "add_customer_refs", b"add_customer_refs", "program_id", b"program_id", "remove_customer_refs", b"remove_customer_refs", "rule", b"rule", "segment_id", b"segment_id", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1253,3 +1366,428 @@ class ListSegmentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSegmentsResponse: _TypeAlias = ListSegmentsResponse  # noqa: Y015
+
+@_typing.final
+class GetSegmentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    segment_id: _builtins.str
+    page_size: _builtins.int
+    """Of who is on the list: at most 500; 0 means 50."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        segment_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "program_id", b"program_id", "segment_id", b"segment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSegmentRequest: _TypeAlias = GetSegmentRequest  # noqa: Y015
+
+@_typing.final
+class GetSegmentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REFS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def segment(self) -> Global___Segment: ...
+    @_builtins.property
+    def customer_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A page of who is on the list."""
+
+    def __init__(
+        self,
+        *,
+        segment: Global___Segment | None = ...,
+        customer_refs: _abc.Iterable[_builtins.str] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["segment", b"segment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_refs", b"customer_refs", "next_page_token", b"next_page_token", "segment", b"segment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSegmentResponse: _TypeAlias = GetSegmentResponse  # noqa: Y015
+
+@_typing.final
+class ImportRow(_message.Message):
+    """One customer to be put on a list, or taken off it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
+    REMOVE_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Where it stands in its file."""
+    customer_ref: _builtins.str
+    """What is wrong with it is answered as a finding."""
+    remove: _builtins.bool
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        customer_ref: _builtins.str = ...,
+        remove: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "line", b"line", "remove", b"remove"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportRow: _TypeAlias = ImportRow  # noqa: Y015
+
+@_typing.final
+class ImportFinding(_message.Message):
+    """Something wrong with a line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    problem: _builtins.str
+    """A word for machines: CONTRADICTION."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        problem: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "message", b"message", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportFinding: _TypeAlias = ImportFinding  # noqa: Y015
+
+@_typing.final
+class ImportSegmentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    segment_id: _builtins.str
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportRow]: ...
+    @_builtins.property
+    def accountability(self) -> _wallet_pb2.Accountability: ...
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        segment_id: _builtins.str = ...,
+        rows: _abc.Iterable[Global___ImportRow] | None = ...,
+        accountability: _wallet_pb2.Accountability | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "program_id", b"program_id", "rows", b"rows", "segment_id", b"segment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSegmentRequest: _TypeAlias = ImportSegmentRequest  # noqa: Y015
+
+@_typing.final
+class ImportSegmentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """0 with findings: nothing was written."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportFinding]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        findings: _abc.Iterable[Global___ImportFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSegmentResponse: _TypeAlias = ImportSegmentResponse  # noqa: Y015
+
+@_typing.final
+class CustomerRecord(_message.Message):
+    """What is recorded of a customer, for rules to ask."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    customer_ref: _builtins.str
+    @_builtins.property
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """All of them; none: nothing is recorded any more."""
+
+    def __init__(
+        self,
+        *,
+        customer_ref: _builtins.str = ...,
+        attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "customer_ref", b"customer_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerRecord: _TypeAlias = CustomerRecord  # noqa: Y015
+
+@_typing.final
+class PutCustomersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMERS_FIELD_NUMBER: _builtins.int
+    ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    @_builtins.property
+    def customers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerRecord]:
+        """Each customer once."""
+
+    @_builtins.property
+    def accountability(self) -> _wallet_pb2.Accountability: ...
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        customers: _abc.Iterable[Global___CustomerRecord] | None = ...,
+        accountability: _wallet_pb2.Accountability | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "customers", b"customers", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutCustomersRequest: _TypeAlias = PutCustomersRequest  # noqa: Y015
+
+@_typing.final
+class PutCustomersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_FIELD_NUMBER: _builtins.int
+    changed: _builtins.int
+    """How many are different now."""
+    def __init__(
+        self,
+        *,
+        changed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutCustomersResponse: _TypeAlias = PutCustomersResponse  # noqa: Y015
+
+@_typing.final
+class GetCustomerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    customer_ref: _builtins.str
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        customer_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCustomerRequest: _TypeAlias = GetCustomerRequest  # noqa: Y015
+
+@_typing.final
+class GetCustomerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    SEGMENT_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def customer(self) -> Global___CustomerRecord: ...
+    @_builtins.property
+    def segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The lists it is on."""
+
+    def __init__(
+        self,
+        *,
+        customer: Global___CustomerRecord | None = ...,
+        segment_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "segment_ids", b"segment_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCustomerResponse: _TypeAlias = GetCustomerResponse  # noqa: Y015
+
+@_typing.final
+class RulesPolicy(_message.Message):
+    """How a program's rules come into force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECOND_PERSON_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    second_person: _builtins.bool
+    """Who wrote a draft cannot publish it: the subjects of the two tokens must differ."""
+    revision: _builtins.int
+    """Set by the service."""
+    def __init__(
+        self,
+        *,
+        second_person: _builtins.bool = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "second_person", b"second_person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RulesPolicy: _TypeAlias = RulesPolicy  # noqa: Y015
+
+@_typing.final
+class PutRulesPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    @_builtins.property
+    def policy(self) -> Global___RulesPolicy: ...
+    @_builtins.property
+    def accountability(self) -> _wallet_pb2.Accountability: ...
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        policy: Global___RulesPolicy | None = ...,
+        accountability: _wallet_pb2.Accountability | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "policy", b"policy", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutRulesPolicyRequest: _TypeAlias = PutRulesPolicyRequest  # noqa: Y015
+
+@_typing.final
+class PutRulesPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def policy(self) -> Global___RulesPolicy: ...
+    def __init__(
+        self,
+        *,
+        policy: Global___RulesPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutRulesPolicyResponse: _TypeAlias = PutRulesPolicyResponse  # noqa: Y015
+
+@_typing.final
+class GetRulesPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRulesPolicyRequest: _TypeAlias = GetRulesPolicyRequest  # noqa: Y015
+
+@_typing.final
+class GetRulesPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def policy(self) -> Global___RulesPolicy: ...
+    def __init__(
+        self,
+        *,
+        policy: Global___RulesPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRulesPolicyResponse: _TypeAlias = GetRulesPolicyResponse  # noqa: Y015

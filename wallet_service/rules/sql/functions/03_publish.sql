@@ -1,5 +1,6 @@
 -- Promise: writes a version that will never change, effective from a moment (null: now); answers its number. The same
 -- publication again answers the same number; null: another version was published meanwhile.
+-- For processes of the version before: 07 is its successor.
 -- Locks: the new row, then the program's state.
 create or replace function rules.publish(
   p_program_id text, p_expected bigint, p_document text, p_origin text, p_effective bigint, p_actor text,

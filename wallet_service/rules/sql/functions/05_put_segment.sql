@@ -1,5 +1,6 @@
 -- Promise: writes a segment's title, adds customers to it and takes others out; answers its revision. What is so already
 -- stays so; the change notes how many were named, not who.
+-- For processes of the version before: 08 is its successor.
 -- Locks: the segment and its members that are named, then the program's state.
 create or replace function rules.put_segment(
   p_program_id text, p_segment_id text, p_title text, p_add text[], p_remove text[], p_actor text, p_reason text
