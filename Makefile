@@ -16,7 +16,8 @@ demo:      ## replay thousands of real baskets and prove every invariant; ATTACK
 	@exec $(if $(ATTACKS),$(BIN)/python -m loadtest.attacks.demo,$(BIN)/wallet demo)
 
 fraud-report: ## attack a town, seeded and labelled, and say what was found, lost and wrongly stopped; SEED=7
-	@sh tools/bootstrap.sh fraud
+	@sh tools/bootstrap.sh demo
+	@sh tools/bootstrap.sh bench
 	@exec $(BIN)/python -m loadtest.fraud --seed $(or $(SEED),7)
 
 test:      ## formatting, lint, types, contracts, generated code and all tests

@@ -34,6 +34,8 @@ class Desk:
     attackers: frozenset[str]
     """Whose wallets are those of attackers."""
     rng: random.Random
+    open_cases: int = 0
+    """What was left undecided in the last round."""
     due: dict[str, int] = field(default_factory=dict)
     """When a case will be decided."""
 
@@ -53,6 +55,7 @@ class Desk:
             if self.due[case.case_id] <= now:
                 decided[case.case_id] = (case, *await self._judged(case, customers))
         await self._decide(decided)
+        self.open_cases = len(found) - len(decided)
         for case, guilty, wallets in decided.values():
             if guilty:
                 await self._freeze(wallets, mark)

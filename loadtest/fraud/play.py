@@ -64,6 +64,8 @@ class Play:
             await self._slot(acts)
         for _ in range(LAST_ROUNDS):
             await self._until(self.now + ROUND_SECONDS)
+            if not self._busy and not self.desk.open_cases:
+                break
 
     def mark(self) -> Moment:
         """Return the next place in the order of everything."""
