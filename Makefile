@@ -11,7 +11,7 @@ run:       ## start the wallet with its own PostgreSQL and Valkey, and play one 
 	@sh tools/bootstrap.sh run
 	@exec $(BIN)/python tools/foreground.py $(BIN)/wallet up --demo-checkout
 
-demo:      ## replay thousands of real baskets and prove every invariant; ATTACKS=1 with attackers among them
+demo:      ## let a year of real baskets earn by rules, close every month, prove every invariant; ATTACKS=1: under attack
 	@sh tools/bootstrap.sh demo
 	@exec $(if $(ATTACKS),$(BIN)/python -m loadtest.attacks.demo,$(BIN)/wallet demo)
 

@@ -13,21 +13,21 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Final
 
 from wallet.v1.review_pb2 import Case
 from wallet.v1.types_pb2 import Device
-from wallet_client import AsyncWalletClient, Hold, Order, errors, new_id
-from wallet_client.errors_fraud import DeviceConflict, FraudRefused
+from wallet_client import Hold, Order, errors, new_id
 
 from loadtest.attacks import draining, farms, referrals
 from loadtest.attacks.acts import DAY, Act, Scene, Season, What
 from wallet_service.cli.demo.books import Book
-from wallet_service.cli.demo.replay import ACTOR, CURRENCY
 from wallet_service.cli.demo.run import BASKETS_DEFAULT, run_demo
+from wallet_service.cli.demo.scene import ACTOR, CURRENCY
+from wallet_service.cli.demo.scene import Scene as Replayed
 from wallet_service.runtime.errors import StartError
 
 POLICY: Final = Path(__file__).resolve().parents[2] / "deploy" / "fraud-policy.json"
@@ -36,7 +36,8 @@ QUIET_DAYS: Final = 5
 CALLERS: Final = 16
 CASES_SECONDS_MAX: Final = 3.0
 CASES_POLL_SECONDS: Final = 0.1
-FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
+FIRST_NUMBER: Final = 1_000_000
+"""Of their wallets: beyond every household's."""
 
 
 class Attackers:
@@ -44,41 +45,40 @@ class Attackers:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._books: dict[str, Book] = {}
+        self._numbers: dict[str, int] = {}
         self._acts: dict[int, list[Act]] = {}
         self._callers = asyncio.Semaphore(CALLERS)
         self._seen: Counter[str] = Counter()
-        self.facts: dict[str, str] = {}
 
-    async def open(
-        self, api: AsyncWalletClient, program_id: str, households: Sequence[str], days: int
-    ) -> None:
+    async def open(self, scene: Replayed, days: int) -> None:
         """Put the starter policy in force and open wallets with what was tricked out of the shop."""
-        self._api, self._program_id = api, program_id
-        scene = _staged(self._seed, days)
-        for act in scene.acts:
+        self._scene, self._api = scene, scene.api
+        honest = [await self._api.wallet.open(*scene.wallet_of(household)) for household in scene.books]
+        await self._rule([wallet.wallet_id for wallet in honest])
+        wants: Counter[str] = Counter()
+        for act in _staged(self._seed, days).acts:
             if act.what is What.REDEEM:
                 self._acts.setdefault(act.at // DAY, []).append(act)
-        document = json.loads(POLICY.read_text(encoding="utf-8"))
-        document["trusted"] = {"wallets": list(households)}
-        await api.fraud.put_policy(program_id, json.dumps(document), actor=ACTOR, reason="attacks are coming")
-        await asyncio.sleep(POLICY_LIVE_SECONDS)
-        wants: Counter[str] = Counter()
-        for act in scene.acts:
-            wants[act.who] += act.amount_minor if act.what is What.REDEEM else 0
-        for who, amount in wants.items():
-            await api.wallet.open(program_id, who)
-            book = self._books[who] = Book()
-            if amount:
-                await api.wallet.adjust(
-                    (program_id, who), amount, actor=ACTOR, reason="tricked out of the shop"
-                )
-                book.credit(amount, FOR_EVER)
+                wants[act.who] += act.amount_minor
+        for number, (who, amount) in enumerate(wants.items(), FIRST_NUMBER):
+            self._numbers[who] = number
+            book = scene.books[number] = Book()
+            await self._api.wallet.open(*scene.wallet_of(number))
+            await self._api.wallet.adjust(
+                scene.wallet_of(number), amount, actor=ACTOR, reason="tricked out of the shop"
+            )
+            book.adjusted += amount
 
-    def pass_time(self, now: datetime) -> None:
-        """Let overdue holds expire in the books."""
-        for book in self._books.values():
-            book.pass_time(now)
+    async def _rule(self, trusted: list[str]) -> None:
+        document = json.loads(POLICY.read_text(encoding="utf-8"))
+        document["trusted"] = {"wallets": trusted}
+        await self._api.fraud.put_policy(
+            self._scene.program_id, json.dumps(document), actor=ACTOR, reason="attacks are coming"
+        )
+        await asyncio.sleep(POLICY_LIVE_SECONDS)
+
+    def _book_of(self, who: str) -> Book:
+        return self._scene.books[self._numbers[who]]
 
     async def play(self, day: int) -> None:
         """Attack all day, wallet by wallet; in the evening the desk rejects whatever waits."""
@@ -89,21 +89,13 @@ class Attackers:
             for acts in wallets.values():
                 group.create_task(self._in_turn(acts))
         await self._decide()
-        self._tell()
 
-    async def compare(self) -> list[str]:
-        """Hold every wallet against its book."""
-        found: list[str] = []
-        for who, book in self._books.items():
-            balance = (await self._api.wallet.get((self._program_id, who))).balance
-            stands = (balance.available_minor, balance.reserved_minor)
-            if stands != (book.available, book.reserved):
-                found.append(f"{who}: the wallet has {stands}, the book {(book.available, book.reserved)}")
-        return found
-
-    def books(self) -> Iterable[Book]:
-        """Return the books."""
-        return self._books.values()
+    def facts(self) -> dict[str, str]:
+        """Return what became of their attempts."""
+        return {
+            "attackers' wallets": f"{len(self._numbers):,}",
+            **{f"  {name}": f"{number:,}" for name, number in sorted(self._seen.items())},
+        }
 
     async def _in_turn(self, acts: Sequence[Act]) -> None:
         async with self._callers:
@@ -116,13 +108,13 @@ class Attackers:
         device = Device(fingerprint=act.place.device, address=act.place.address)
         try:
             hold = await self._api.checkout.reserve(
-                (self._program_id, act.who),
+                (self._scene.program_id, act.who),
                 amount,
                 order,
                 device=device,
                 payment_method_hash=act.place.payment,
             )
-        except (FraudRefused, DeviceConflict):
+        except (errors.FraudRefused, errors.DeviceConflict):
             self._seen["refused"] += 1
             return
         except errors.Refused as refused:
@@ -131,7 +123,7 @@ class Attackers:
         await self._book(act, hold)
 
     async def _book(self, act: Act, hold: Hold) -> None:
-        book, reservation = self._books[act.who], hold.reservation
+        book, reservation = self._book_of(act.who), hold.reservation
         book.hold(
             hold.reservation_id, reservation.amount_minor, reservation.expires_at.ToDatetime(tzinfo=UTC)
         )
@@ -145,13 +137,13 @@ class Attackers:
 
     async def _decide(self) -> None:
         """Reject every second open case; the holds of the others expire."""
-        cases = await self._cases(sum(len(book.holds) for book in self._books.values()))
-        customers = {case.case_id: case.customer_ref for case in cases}
+        cases = await self._cases(sum(len(self._book_of(who).holds) for who in self._numbers))
         for case in cases[::2]:
-            if case.subject_id not in self._books[customers[case.case_id]].holds:
+            book = self._scene.books[int(case.customer_ref)]
+            if case.subject_id not in book.holds:
                 continue
             await self._api.review.reject(case.case_id, reason="an attack", operation_id=new_id())
-            self._books[case.customer_ref].end(case.subject_id)
+            book.end(case.subject_id)
             self._seen["rejected by a person"] += 1
 
     async def _cases(self, wanted: int) -> list[Case]:
@@ -159,16 +151,10 @@ class Attackers:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CASES_SECONDS_MAX
         while True:
-            cases = [case async for case in self._api.review.cases(self._program_id)]
+            cases = [case async for case in self._api.review.cases(self._scene.program_id)]
             if len(cases) >= wanted or loop.time() > deadline:
                 return cases
             await asyncio.sleep(CASES_POLL_SECONDS)
-
-    def _tell(self) -> None:
-        self.facts = {
-            "attackers' wallets": f"{len(self._books):,}",
-            **{f"  {name}": f"{number:,}" for name, number in sorted(self._seen.items())},
-        }
 
 
 def _staged(seed: int, days: int) -> Scene:

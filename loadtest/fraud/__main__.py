@@ -106,9 +106,9 @@ def _money(minor: int) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.fraud", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--households", type=int, default=700)
-    parser.add_argument("--days", type=int, default=40)
-    parser.add_argument("--quiet-days", type=int, default=12)
+    parser.add_argument("--households", type=int, default=450)
+    parser.add_argument("--days", type=int, default=32)
+    parser.add_argument("--quiet-days", type=int, default=10)
     parser.add_argument("--policy", type=Path, default=STARTER)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--no-pictures", action="store_true")

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wallet_client import Hold, errors
-from wallet_client.errors_fraud import DeviceConflict, FraudRefused
 
 from loadtest.attacks.acts import DAY, Act, Customer, Scene, What
 from loadtest.attacks.town import REDEMPTION_MIN_MINOR
@@ -21,6 +20,8 @@ from loadtest.fraud.till import Till, slots
 CALLERS: Final = 32
 GIVES_UP_AFTER: Final = 10
 """Refusals in a row, then an attacker tries no more."""
+WORTH_MINOR: Final = 500
+"""Nobody steals an account for less."""
 LAST_ROUNDS: Final = 12
 """Rounds of the desk after the last act: whatever waits is decided by then."""
 
@@ -44,6 +45,7 @@ class Play:
     _holds: dict[str, tuple[Hold, Outcome]] = field(default_factory=dict)
     _desk_at: int = ROUND_SECONDS
     _busy: bool = False
+    _looked_at: set[str] = field(default_factory=set)
     _refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     _callers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLERS))
 
@@ -119,10 +121,20 @@ class Play:
     async def _in_turn(self, acts: Sequence[Act]) -> None:
         async with self._callers:
             for act in acts:
+                if act.attack and await self._spared(act):
+                    continue
                 given_up = self._refusals[act.attack, act.who] >= GIVES_UP_AFTER
                 if not (act.attack and given_up):
                     outcome = await self._redeem(act)
                     self._note(outcome)
+
+    async def _spared(self, act: Act) -> bool:
+        """Whether a thief, who looks at the balance first, finds it not worth the trouble."""
+        if act.who not in self.desk.attackers and act.attack not in self._looked_at:
+            self._looked_at.add(act.attack)
+            if await self.till.available(act.who) < WORTH_MINOR:
+                self.records.spared.add(act.attack)
+        return act.attack in self.records.spared
 
     def _note(self, outcome: Outcome) -> None:
         self.records.outcomes.append(outcome)
@@ -136,7 +148,7 @@ class Play:
             return Outcome(act=act, became=Became.UNAFFORDED, when=self.mark())
         try:
             hold = await self.till.reserve(act, wanted)
-        except (FraudRefused, DeviceConflict) as refused:
+        except (errors.FraudRefused, errors.DeviceConflict) as refused:
             reasons = tuple(str(refused.facts.get("reasons", "")).split(","))
             return self._refused(act, Became.REFUSED, wanted, reasons)
         except errors.WalletFrozen:

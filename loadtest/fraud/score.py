@@ -78,7 +78,7 @@ class Setting:
 
 def families(scene: Scene, records: Records, judged: Sequence[Judged]) -> list[Family]:
     """Return each family, in the order in which they were staged."""
-    attackers = _attackers(scene)
+    attackers = _attackers(scene, records)
     stakes = _stakes(scene, records)
     found = _found(records, judged)
     commits = _commits(records)
@@ -99,7 +99,7 @@ def families(scene: Scene, records: Records, judged: Sequence[Judged]) -> list[F
                     continue
                 detected += 1
                 by_then = sum(each.committed_minor for each in commits[attack] if each.when < when)
-                in_time += by_then < SHARE_IN_TIME * value
+                in_time += by_then < SHARE_IN_TIME * value or not by_then
         scores.append(
             Family(
                 family=family, attacks=len(attacks), wallets=sum(map(len, attacks.values())), in_time=in_time,
@@ -145,7 +145,7 @@ def settings(
     scene: Scene, records: Records, judged: Sequence[Judged], factors: Iterable[float]
 ) -> list[Setting]:
     """Return what the policy would have found with every bound multiplied by a factor; 1 is what was in force."""
-    attackers = _attackers(scene)
+    attackers = _attackers(scene, records)
     guilty = {who for wallets in attackers.values() for who in wallets}
     stakes: Counter[str] = Counter()
     for (_, who), value in _stakes(scene, records).items():
@@ -197,11 +197,11 @@ def as_json(scores: Sequence[Family], kinds: Sequence[Honest], points: Sequence[
     }  # fmt: skip
 
 
-def _attackers(scene: Scene) -> dict[str, list[str]]:
+def _attackers(scene: Scene, records: Records) -> dict[str, list[str]]:
     """Return whose wallets each attack uses."""
     found: dict[str, dict[str, None]] = {}
     for act in scene.acts:
-        if act.attack:
+        if act.attack and act.attack not in records.spared:
             found.setdefault(act.attack, {})[act.who] = None
     return {attack: list(wallets) for attack, wallets in found.items()}
 

@@ -50,6 +50,8 @@ class Records:
     outcomes: list[Outcome] = field(default_factory=list)
     frozen: dict[str, Moment] = field(default_factory=dict)
     """When the desk froze whose wallet."""
+    spared: set[str] = field(default_factory=set)
+    """Attacks that never were: there was too little to take."""
     cases: int = 0
     cases_wrong: int = 0
     """Cases that were opened about somebody honest."""

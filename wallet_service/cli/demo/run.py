@@ -21,7 +21,7 @@ from wallet_service.runtime.lifecycle import run
 from wallet_service.runtime.migrate import migrate
 
 if TYPE_CHECKING:
-    from wallet_service.cli.demo.replay import Beside
+    from wallet_service.cli.demo.scene import Beside
     from wallet_service.cli.demo.verdict import Verdict
 
 BASKETS_DEFAULT: Final = 5_000
@@ -82,7 +82,8 @@ def _play(
 ) -> int:
     from wallet_client import WalletError
 
-    from wallet_service.cli.demo.verdict import reach_verdict, show, verdict_json
+    from wallet_service.cli.demo.showing import show, verdict_json
+    from wallet_service.cli.demo.verdict import reach_verdict
     from wallet_service.cli.show import console, json_line
 
     reached: list[Verdict] = []
