@@ -15,7 +15,7 @@ from wallet_service.cli.demo.closing import Closings
 from wallet_service.cli.demo.comparing import compare
 from wallet_service.cli.demo.offering import publish
 from wallet_service.cli.demo.plan import Day, Visit
-from wallet_service.cli.demo.scene import ACTOR, CURRENCY, Scene
+from wallet_service.cli.demo.scene import ACTOR, CURRENCY, Beside, Scene
 from wallet_service.cli.demo.telling import Telling
 from wallet_service.cli.demo.till import Till
 
@@ -28,14 +28,15 @@ _DAY_SECONDS: Final = 86_400
 class Replay:
     """One run. Visits of a household follow on each other; households do not wait for each other within a day."""
 
-    def __init__(self, scene: Scene, *, played: Callable[[], None]) -> None:
+    def __init__(self, scene: Scene, *, played: Callable[[], None], beside: Beside | None = None) -> None:
         self._scene = scene
+        self._beside = beside
         self._played = played
         self._till = Till(scene)
         self._telling = Telling(scene)
         scene.books = {}
 
-    async def open(self, reading: Reading, first: date) -> None:
+    async def open(self, reading: Reading, first: date, last: date) -> None:
         """Create the program with its rules, its clock on the first day, and a wallet for each household."""
         scene = self._scene
         reason = "a year of baskets"
@@ -49,6 +50,8 @@ class Replay:
         await scene.api.earning.put_policy(scene.program_id, policy, actor=ACTOR, reason=reason)
         scene.books = {household: Book() for household in reading.households}
         await asyncio.gather(*(self._open(household) for household in reading.households))
+        if self._beside is not None:
+            await self._beside.open(scene, (last - first).days + 1)
         self.closings = Closings(scene)
 
     async def _open(self, household: int) -> None:
@@ -61,6 +64,8 @@ class Replay:
         for day in days:
             await self._advance(day.date)
             await self._telling.matured()
+            if self._beside is not None:
+                await self._beside.play((day.date - days[0].date).days)
             async with asyncio.TaskGroup() as group:
                 for visits in day.visits:
                     group.create_task(self._household(visits))

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from wallet_client import AsyncWalletClient, EventState, Order
 
@@ -93,6 +93,19 @@ class Scene:
     def id_of(self, what: str) -> str:
         """Return the id of a call: the same in every run on the same program, as a careful caller stores it."""
         return str(uuid.uuid5(_IDS, f"{self.program_id}/{what}"))
+
+
+class Beside(Protocol):
+    """Others who use the program during a replay: their wallets, by numbers of their own, stand in its books too."""
+
+    async def open(self, scene: Scene, days: int) -> None:
+        """Come in on the first day, when every household has its wallet."""
+
+    async def play(self, day: int) -> None:
+        """Do what there is to do on a day, counted from 0."""
+
+    def facts(self) -> dict[str, str]:
+        """Return what became of them, for the table."""
 
 
 UNDER_WAY: Final = frozenset({EventState.EVENT_STATE_HELD, EventState.EVENT_STATE_CLEARED})

@@ -17,7 +17,7 @@ from wallet_service.cli.demo.baskets import Reading
 from wallet_service.cli.demo.closing import Closing, Flows, flows_in
 from wallet_service.cli.demo.plan import Day, plan
 from wallet_service.cli.demo.replay import Replay
-from wallet_service.cli.demo.scene import CALL_SECONDS_MAX, Devices, Scene, Tally
+from wallet_service.cli.demo.scene import CALL_SECONDS_MAX, Beside, Devices, Scene, Tally
 from wallet_service.cli.demo.timings import Timing
 from wallet_service.cli.tokens import minted
 from wallet_service.kernel.ids import ProgramId
@@ -53,6 +53,8 @@ class Verdict:
     timings: tuple[Timing, ...]
     differences: tuple[str, ...]
     report: Report
+    beside: dict[str, str]
+    """What became of others who used the program."""
 
     @property
     def sound(self) -> bool:
@@ -61,11 +63,12 @@ class Verdict:
 
 
 async def reach_verdict(
-    settings: Settings, servers: Servers, address: str, reading: Reading, *, program_id: str, seed: int
-) -> Verdict:
+    settings: Settings, servers: Servers, address: str, reading: Reading, *, program_id: str, seed: int,
+    beside: Beside | None = None,
+) -> Verdict:  # fmt: skip
     """Replay the baskets against the service at an address, then prove every invariant."""
     days = plan(reading.baskets, seed)
-    scene, closings = await _replayed(settings, address, reading, days, program_id)
+    scene, closings = await _replayed(settings, address, reading, days, program_id, beside)
     holds_expired = sum(book.holds_expired for book in scene.books.values())
     database = await Database.open(
         DatabaseOptions.from_settings(settings, servers.database_url), toy=settings.toy_database
@@ -84,13 +87,14 @@ async def reach_verdict(
     return Verdict(
         program_id=program_id, seed=seed, reading=reading, first=days[0].date, last=days[-1].date, tally=scene.tally,
         closings=closings, holds_expired=holds_expired, timings=tuple(scene.timings.all()),
-        differences=tuple(scene.differences), report=report,
+        differences=tuple(scene.differences), report=report, beside=beside.facts() if beside else {},
     )  # fmt: skip
 
 
 async def _replayed(
-    settings: Settings, address: str, reading: Reading, days: tuple[Day, ...], program_id: str
-) -> tuple[Scene, tuple[Closing, ...]]:
+    settings: Settings, address: str, reading: Reading, days: tuple[Day, ...], program_id: str,
+    beside: Beside | None,
+) -> tuple[Scene, tuple[Closing, ...]]:  # fmt: skip
     token = minted(settings, subject="wallet-demo", create=True)
     if token is None:
         raise StartError("the demo has no secret to sign its token with")
@@ -101,8 +105,8 @@ async def _replayed(
     async with client() as phone, client() as laptop:
         scene = Scene(devices=Devices(phone=phone, laptop=laptop), program_id=program_id)
         with _progress(len(reading.baskets)) as advance:
-            replay = Replay(scene, played=advance)
-            await replay.open(reading, days[0].date)
+            replay = Replay(scene, played=advance, beside=beside)
+            await replay.open(reading, days[0].date, days[-1].date)
             await replay.play(days)
     return scene, tuple(replay.closings.closed)
 
