@@ -31,8 +31,11 @@ RING_LINKS: Final = 1_000_000
 """Ten million, which take two minutes to make: python -m loadtest.rings."""
 PARTS: Final = (
     "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "growth", "rings",
-    "model",
+    "model", "maturing",
 )  # fmt: skip
+EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
+"""What a whole run measures; a million wallets of many ages take minutes to make."""
+AGING: Final = (1_000_000, 20_000)
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -66,7 +69,8 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
-        uvloop.run(serve_and_measure(run, parts))
+        if parts != {"maturing"}:
+            uvloop.run(serve_and_measure(run, parts))
         if "in_process" in parts:
             figures.in_process(run)
         if "backtest" in parts:
@@ -81,6 +85,8 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.rings(run, RING_LINKS))
         if "model" in parts:
             figures.model(run)
+        if "maturing" in parts:
+            figures.maturing(run, *AGING)
         return run.found
 
 
@@ -91,10 +97,10 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="for each figure")
     parser.add_argument("--trial", type=Path, help="a yardstick program that prints JSON")
-    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; everything when left out")
+    parser.add_argument("--only", choices=PARTS, nargs="*", help="parts; when left out, all but maturing")
     chosen = parser.parse_args()
     begun = time.monotonic()
-    found = measure(chosen.seconds, set(chosen.only or PARTS), chosen.trial)
+    found = measure(chosen.seconds, set(chosen.only or EVERYTHING), chosen.trial)
     found["ratios"] = ratios(found)
     found["seconds"] = round(time.monotonic() - begun, 1)
     REPORT.parent.mkdir(exist_ok=True)

@@ -177,6 +177,20 @@ def backtest(run: Run) -> None:
     run.say(f"{'backtest':<28} {run.found['backtest']['lines_per_s']:>10,.0f} order lines/s")
 
 
+def maturing(run: Run, wallets: int, due: int) -> None:
+    """Measure how value matures, expires and is warned about in many wallets."""
+    output = subprocess.run(
+        [sys.executable, "-m", "loadtest.maturing", str(wallets), str(due)], cwd=ROOT, env=run.stage.environment(),
+        capture_output=True, text=True, check=True, timeout=1_200,
+    ).stdout  # fmt: skip
+    run.found["maturing"] = json.loads(output)
+    for name, figure in run.found["maturing"].items():
+        if isinstance(figure, dict):
+            run.say(
+                f"{name:<28} {figure['per_s']:>10,.0f}/s   {figure['wallets']:>9,} wallets in {figure['seconds']:.1f} s"
+            )
+
+
 def yardstick(run: Run, program_path: Path) -> None:
     """Run the yardstick program that was given, with the same Python, and keep what it prints."""
     output = subprocess.run(

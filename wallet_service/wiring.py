@@ -16,12 +16,13 @@ from wallet_service.admin.rpc import AdminRpc
 from wallet_service.checkout.rpc import CheckoutRpc
 from wallet_service.checkout.service import Checkout
 from wallet_service.earning.history import History
+from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.rpc import EarningRpc
 from wallet_service.earning.service import Earning
 from wallet_service.earning.telemetry import watch_earning
-from wallet_service.earning.worker import EarningWorker
+from wallet_service.earning.worker import EarningWorker, LookoutWorker
 from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
 from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.anomaly.telemetry import watch_anomaly
@@ -101,6 +102,7 @@ class Core:
     pipeline: Pipeline
     fraud: Fraud
     fraud_authoring: FraudAuthoring
+    lookout: Lookout
     review: Review
     review_worker: ReviewWorker
     anomaly: Anomaly
@@ -111,14 +113,9 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     """Connect to the database and the cache and start the ledger with its background loops."""
     telemetry = start_telemetry(settings, worker=worker)
     life.on_stop("telemetry", telemetry.close)
-    options = DatabaseOptions.from_settings(settings, addresses.database_url)
-    database = await life.enter(
-        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
-    )
-    cache = Cache.from_settings(settings, addresses.redis_url)
-    life.on_stop("cache", cache.close)
-    telemetry.watch_cache(cache)
     telemetry.watch_loops(lambda: life.restarts)
+    database, cache = await _connect(settings, addresses, life)
+    telemetry.watch_cache(cache)
     limits = Limits(
         batch_max=settings.batch_max, in_flight_max=settings.batches_in_flight, queue_max=settings.queue_max,
         statement_seconds=settings.database_statement_timeout_ms / 1_000 + 1,
@@ -157,6 +154,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=earning,
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
+        lookout=Lookout(database, ledger, policies),
         anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying),
         review_worker=ReviewWorker(
@@ -187,6 +185,16 @@ def _start_advisors(
     life.keep("ring-links", ears.run)
     fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
     return anomaly, rings
+
+
+async def _connect(settings: Settings, addresses: Addresses, life: Lifecycle) -> tuple[Database, Cache]:
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await life.enter(
+        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
+    )
+    cache = Cache.from_settings(settings, addresses.redis_url)
+    life.on_stop("cache", cache.close)
+    return database, cache
 
 
 async def start_server(
@@ -238,18 +246,19 @@ async def start_server(
 
 
 def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
-    """Keep overdue holds and expired lots swept, events moving and cases opened."""
+    """Keep overdue holds and expired lots swept, events moving, customers warned and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
     worker = EarningWorker(core.pipeline, seconds)
-    watch_earning(core.telemetry.meter, worker)
+    watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
     watch_rings(core.telemetry.meter, ring_worker)
     life.keep("rings", ring_worker.run)
+    life.keep("fraud-memory", FraudWorker(core.fraud).run)
+    life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
-    life.keep("fraud-memory", FraudWorker(core.fraud).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

@@ -82,6 +82,16 @@ async def test_an_order_that_two_sources_tell_of_earns_once(shop):
     assert (late.state, late.result.reasons) == (EventState.REJECTED, ("ORDER_KNOWN",))
 
 
+async def test_an_order_told_again_while_the_clock_stands_still_earns_once(shop):
+    people = [await shop.customer(f"c{n}") for n in range(8)]
+    for source in ("till", "webhook", "import"):
+        for person in people:
+            await shop.tell(person, person, shop.purchase("o1", 10_000), source=source)
+        await shop.work()
+    assert {await shop.balance(person) for person in people} == {(500, 0, 0, 0)}
+    await shop.is_sound()
+
+
 async def test_impossible_events_are_refused_one_by_one(shop):
     anna = await shop.customer()
     good = shop.purchase("o1", 10_000)

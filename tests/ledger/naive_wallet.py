@@ -17,6 +17,7 @@ from wallet_service.ledger.commands import (
     ClawBack,
     Close,
     Commit,
+    Expire,
     Extend,
     Freeze,
     Grant,
@@ -114,6 +115,8 @@ class NaiveWallet:
         self.operations: dict[str, object] = {}
         self.outside: Counter[str] = Counter()
         self.now = 0
+        self.version = 0
+        """What the wallet's version is, as the machine tells it: entries are not counted here."""
 
     # What is where.
 
@@ -195,7 +198,17 @@ class NaiveWallet:
                 return self._extend(command)
             case Grant():
                 return self._grant(command)
-            case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
+            case (
+                Mature()
+                | Freeze()
+                | Unfreeze()
+                | ClawBack()
+                | Restore()
+                | Adjust()
+                | Close()
+                | Expire()
+                | Review()
+            ):
                 return self._operate(command)
         raise AssertionError(command)
 
@@ -290,7 +303,7 @@ class NaiveWallet:
         return None
 
     def _operate(
-        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Review
+        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review
     ) -> Reason | None:
         credit_id = getattr(command, "credit_id", None)
         credit = self.credits.get(credit_id) if credit_id else None
@@ -326,6 +339,8 @@ class NaiveWallet:
                 return self._adjust(command)
             case Close():
                 return self._close(command)
+            case Expire():
+                return self._expire(command)
             case Review():
                 return self._review(command)
         raise AssertionError(command)
@@ -435,4 +450,10 @@ class NaiveWallet:
             credit.pending = credit.frozen_pending = 0
             credit.frozen = Counter()
         self.state = "CLOSED"
+        return None
+
+    def _expire(self, command: Expire) -> Reason | None:
+        if command.expected_version != self.version:
+            return Reason.VERSION_MISMATCH
+        self.outside["expired"] += self.available.pop(NEVER, 0)
         return None

@@ -27,6 +27,7 @@ from wallet_service.ledger.commands import (
     Close,
     Command,
     Commit,
+    Expire,
     Extend,
     Freeze,
     Grant,
@@ -70,7 +71,7 @@ def altered(command: Command) -> Command | None:
             return change(command, ttl_seconds=command.ttl_seconds + 1)
         case Grant():
             return change(command, pending=not command.pending)
-        case Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
+        case Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Expire() | Review():
             return change(command, reason=command.reason + "!")
         case _:
             return None
@@ -248,6 +249,12 @@ class DecideMachine(RuleBasedStateMachine):
     def close(self, forfeit: bool, really: int) -> None:
         # Most wallets live on, or there would be little left to try.
         self.say(self.book.an_operation(Close, forfeit=forfeit and not really))
+
+    @rule(stale=st.sampled_from([0, 0, 1]))
+    def expire_what_has_no_expiry(self, stale: int) -> None:
+        self.say(Settle(wallet_id=self.book.wallet.wallet_id))
+        self.naive.version = self.book.wallet.version
+        self.say(self.book.an_operation(Expire, expected_version=self.book.wallet.version - stale))
 
     @rule(data=st.data())
     def a_repeated_command_is_answered_as_the_first_time_and_changes_nothing(

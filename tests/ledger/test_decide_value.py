@@ -9,7 +9,7 @@ from wallets import SECOND, START, Book, change, new_id, reason_of
 
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.ledger.commands import Adjust, ClawBack, Close, Freeze, Mature, Restore, Unfreeze
+from wallet_service.ledger.commands import Adjust, ClawBack, Close, Expire, Freeze, Mature, Restore, Unfreeze
 from wallet_service.ledger.model import BALANCE_MAX, LOTS_MAX, Account, EntryKind, Terms, WalletState
 
 
@@ -503,6 +503,7 @@ OPERATIONS = [
     (ClawBack, {"amount": 1}),
     (Restore, {"amount": 1}),
     (Adjust, {"delta": 1}),
+    (Expire, {"expected_version": 1}),
     (Close, {"forfeit": True}),
 ]
 

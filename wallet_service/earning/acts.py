@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState
+from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState, Paid
 from wallet_service.earning.policy import act_id_of
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
@@ -134,13 +134,51 @@ def settled(bought: Event, event: Event) -> Event:
 
 def failed(event: Event, reason: Reason, tries_max: int, retry_at: Instant) -> Event:
     """Return an event that could not be finished: to be tried again later, or given up on."""
-    if reason is Reason.WALLET_CLOSED:
-        return replace(
-            event, state=EventState.REJECTED, due_at=NEVER, amount=0, clawed_back=0, debt=0,
-            result=replace(event.result, reasons=(reason.name,)),
-        )  # fmt: skip
     tries = event.tries + 1
     result = replace(event.result, reasons=(*event.result.reasons[-9:], reason.name))
+    if reason is Reason.WALLET_CLOSED:
+        return replace(
+            event, state=EventState.REJECTED, due_at=NEVER, result=replace(result, reasons=(reason.name,))
+        )
     if tries < tries_max:
         return replace(event, tries=tries, due_at=retry_at, result=result)
     return replace(event, tries=tries, state=EventState.DEAD, due_at=NEVER, result=result)
+
+
+def given_up(event: Event, done: int) -> Event:
+    """Return an event that ends after its first `done` acts, without what the others would have done.
+
+    What was never credited earned nothing, and nothing of it can be taken back. What a return did not take back is
+    short, as if it had been spent already.
+    """
+    missing = event.result.acts[done:]
+    if event.kind is EventKind.RETURN:
+        short, kept = (
+            sum(act.amount for act in missing if act.kind is kind)
+            for kind in (ActKind.CLAW_BACK, ActKind.RESTORE)
+        )
+        result = replace(
+            event.result, short=event.result.short + short, not_restored=event.result.not_restored + kept
+        )
+        return replace(event, result=result)
+    if any(act.kind is ActKind.GRANT for act in missing):
+        return replace(event, amount=0, clawed_back=0, debt=0)
+    return event
+
+
+def unpaid(event: Event, done: int) -> tuple[Event, tuple[Paid, ...]]:
+    """Return an event without what its first `done` acts did not pay of older debts, and what is owed on them again."""
+    given = sum(act.amount for act in event.result.acts[:done] if act.kind is ActKind.CLAW_BACK)
+    missing = event.result.paid_debt - given
+    if event.kind is EventKind.RETURN or missing <= 0:
+        return event, ()
+    kept: list[Paid] = []
+    owed: list[Paid] = []
+    for paid in event.result.paid:
+        part = min(paid.amount, given)
+        given -= part
+        for parts, amount in ((kept, part), (owed, paid.amount - part)):
+            if amount:
+                parts.append(Paid(event_id=paid.event_id, amount=amount))
+    result = replace(event.result, paid_debt=event.result.paid_debt - missing, paid=tuple(kept))
+    return replace(event, clawed_back=max(event.clawed_back - missing, 0), result=result), tuple(owed)

@@ -7,10 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from wallet_service.earning import store
 from wallet_service.earning.model import EventKind
 from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policy import basket_of
+from wallet_service.earning.store import history as past_events
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
@@ -49,9 +49,9 @@ class History:
         """
         session = self._open_session("backtest")
         buyers: dict[WalletId, _Buyer] = {}
-        position = store.HistoryPosition(occurred_at=begins)
+        position = past_events.HistoryPosition(occurred_at=begins)
         try:
-            while page := await store.read_history(
+            while page := await past_events.read_history(
                 session, program_id, position, ends, PAGE, timeout_seconds=left(deadline)
             ):
                 unknown = {each.wallet_id for each in page if each.wallet_id not in buyers}
@@ -75,7 +75,7 @@ class History:
         begins: Instant,
         deadline: float,
     ) -> dict[WalletId, _Buyer]:
-        found = await store.read_buyers(session, wallets, begins, timeout_seconds=left(deadline))
+        found = await past_events.read_buyers(session, wallets, begins, timeout_seconds=left(deadline))
         refs = [ref for _, ref, _ in found]
         profiles = await self._rules.profiles_of(program_id, refs, timeout_seconds=left(deadline))
         return {
@@ -84,7 +84,7 @@ class History:
         }
 
 
-def _past(recorded: store.Recorded, buyer: _Buyer) -> Past:
+def _past(recorded: past_events.Recorded, buyer: _Buyer) -> Past:
     content = recorded.content
     purchase = content.kind is EventKind.PURCHASE
     customer = Customer(

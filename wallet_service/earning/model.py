@@ -189,6 +189,13 @@ class Back(Struct, frozen=True, kw_only=True, omit_defaults=True):
     loose_minor: int = 0
 
 
+class Paid(Struct, frozen=True, kw_only=True):
+    """What of an event's earnings went to what was owed on an older one."""
+
+    event_id: EventId
+    amount: int
+
+
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about an event, and what became of it."""
 
@@ -204,7 +211,9 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_restored: int = 0
     """Of a return: what could not be given back, because less had been spent than its order said."""
     paid_debt: int = 0
-    """What of this event's earnings went to an older debt at once."""
+    """What of this event's earnings went to older debts at once."""
+    paid: tuple[Paid, ...] = ()
+    """Which debts these were, in the order in which they were paid."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -238,6 +247,18 @@ class Arrival(Struct, frozen=True, kw_only=True):
     content: Content
 
 
+@unique
+class ExpiryKind(StrEnum):
+    """When what is earned expires. ROLLING without a time is never, as policies say that were written before kinds."""
+
+    NEVER = "never"
+    ROLLING = "rolling"
+    END_OF_MONTH = "end_of_month"
+    END_OF_QUARTER = "end_of_quarter"
+    END_OF_YEAR = "end_of_year"
+    INACTIVITY = "inactivity"
+
+
 class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a program holds, matures and lets expire what is earned. Seconds; 0 of an expiry means never."""
 
@@ -249,6 +270,56 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     future_seconds_max: int = 300
     unclaimed_return_seconds: int = 180 * DAY_SECONDS
     """How long a return waits for its purchase."""
+    expiry: ExpiryKind = ExpiryKind.ROLLING
+    expiry_days_min: int = 0
+    inactivity_days: int = 0
+    inactivity_from: Instant = Instant(0)
+    """When the policy of inactivity began: being idle before does not count."""
+    time_zone: str = ""
+    warn_before_seconds: tuple[int, ...] = ()
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether wallets must be looked at for what is going to expire."""
+        return bool(self.warn_before_seconds) or self.expiry is ExpiryKind.INACTIVITY
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What is looked at of a wallet, to tell what is going to expire."""
+
+    wallet_id: WalletId
+    program_id: ProgramId
+    now: Instant
+    """By the program's clock."""
+    version: int
+    reserved: int
+    lots: tuple[tuple[Instant, int], ...]
+    """What is available, by expiry."""
+    active_at: Instant
+    """When something was last given, earned or redeemed."""
+
+
+class ExpiryWarning(Struct, frozen=True, kw_only=True):
+    """Tells that available value is about to expire. Its id follows from what it says, so it is written once."""
+
+    warning_id: str
+    wallet_id: WalletId
+    program_id: ProgramId
+    expires_at: Instant
+    before_seconds: int
+    amount: int
+    inactivity: bool
+    customer_ref: str = ""
+    warned_at: Instant = Instant(0)
+    """These two are known once it is written."""
+
+
+class Idle(Struct, frozen=True, kw_only=True):
+    """A wallet that has been idle for so many days; the version at which it was."""
+
+    wallet_id: WalletId
+    version: int
+    days: int
 
 
 def value_of(content: Content) -> int:

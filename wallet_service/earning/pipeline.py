@@ -19,7 +19,17 @@ from typing import Any, Final, Protocol
 from msgspec.structs import replace
 
 from wallet_service.earning import store
-from wallet_service.earning.acts import TRANSIENT, command_of, failed, finished, mature_of, settled, without
+from wallet_service.earning.acts import (
+    TRANSIENT,
+    command_of,
+    failed,
+    finished,
+    given_up,
+    mature_of,
+    settled,
+    unpaid,
+    without,
+)
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
@@ -111,7 +121,12 @@ class Pipeline:
     async def gather(self, work: Round) -> None:
         """Read everything that the decisions need."""
         work.due = await store.read_due(self._db, work.claims, EVENTS_PER_WALLET, timeout_seconds=_SECONDS)
-        orders = {(event.wallet_id, event.content.order_ref) for event in work.due if event.content.order_ref}
+        # What only matures needs to know nothing of its order.
+        orders = {
+            (event.wallet_id, event.content.order_ref)
+            for event in work.due
+            if event.content.order_ref and event.state is not EventState.CREDITED
+        }
         if orders:
             work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
         if not any(event.state is EventState.HELD for event in work.due):
@@ -269,6 +284,8 @@ class Pipeline:
                 await self._mature(desk, current)
 
     async def _give(self, work: Round, desk: Desk, event: Event) -> None:
+        if self._waits_for_credit(desk, event):
+            return desk.put(replace(event, due_at=after(desk.now, 1)))
         done = 0
         while done < len(event.result.acts):
             act = event.result.acts[done]
@@ -280,17 +297,50 @@ class Pipeline:
                 return desk.put(replace(event, due_at=after(desk.now, 1)))
             smaller = without(event, act, outcome)
             if smaller is None:
-                retry_at = after(desk.now, 2 ** (event.tries + 1))
-                return desk.put(failed(event, outcome.reason, TRIES_MAX, retry_at))
+                return await self._fail(desk, event, done, outcome.reason)
             # Written down before it is given, like the first.
             event = smaller
             await self._write_apart(work, event)
-        desk.put(finished(event))
+        event = await self._owe_again(desk, event, done)
+        return self._finish(desk, event, finished(event))
+
+    @staticmethod
+    def _waits_for_credit(desk: Desk, event: Event) -> bool:
+        """Whether a return would act on a credit that is still under way: it would find none."""
+        bought = bought_of(desk, event.content.returned) if event.content.returned is not None else None
+        return bought is not None and bought.state is EventState.CLEARED
+
+    @staticmethod
+    def _finish(desk: Desk, event: Event, ended: Event) -> None:
+        desk.put(ended)
         if event.content.returned is not None:
             bought = bought_of(desk, event.content.returned)
             if bought is not None:
                 desk.put(settled(bought, event))
-        return None
+
+    async def _fail(self, desk: Desk, event: Event, done: int, reason: Reason) -> None:
+        """Put an event off, or give up on it: then nothing stays written down that was not done."""
+        retry_at = after(desk.now, 2 ** (event.tries + 1))
+        ended = failed(event, reason, TRIES_MAX, retry_at)
+        if ended.state is EventState.CLEARED:
+            return desk.put(ended)
+        ended = given_up(await self._owe_again(desk, ended, done), done)
+        return self._finish(desk, ended, ended)
+
+    async def _owe_again(self, desk: Desk, event: Event, done: int) -> Event:
+        """Return an event without what it did not pay of older debts after all, which are owed again."""
+        event, owed = unpaid(event, done)
+        for debt in owed:
+            if debt.event_id not in desk.events:
+                found = await store.read_event(
+                    self._db, event.wallet_id, debt.event_id, timeout_seconds=_SECONDS
+                )
+                assert found is not None
+                # Another event of this wallet may have asked for it meanwhile, and changed it.
+                desk.events.setdefault(debt.event_id, found)
+            debtor = desk.events[debt.event_id]
+            desk.put(replace(debtor, debt=min(debtor.debt + debt.amount, debtor.amount)))
+        return event
 
     async def _write_apart(self, work: Round, event: Event) -> None:
         written = store.Written(wallets=[event.wallet_id], events=[event])

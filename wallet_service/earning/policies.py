@@ -29,6 +29,10 @@ class Policies:
         """Return a program's policy as last heard of."""
         return self._known.get(program_id, _DEFAULT) if program_id is not None else _DEFAULT
 
+    def looking_ahead(self) -> dict[ProgramId, Policy]:
+        """Return the programs in whose wallets something may be about to expire that nobody else sees to."""
+        return {program_id: policy for program_id, policy in self._known.items() if policy.looks_ahead}
+
     async def refresh(self) -> None:
         """Read all of them."""
         self._known = dict(await store.read_policies(self._db, timeout_seconds=_READ_SECONDS))

@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from wallet_service.earning import returns
+from wallet_service.earning import expiry, returns
 from wallet_service.earning.model import (
-    DAY_SECONDS,
     DECIDED,
     Act,
     ActKind,
@@ -20,6 +20,7 @@ from wallet_service.earning.model import (
     EventId,
     EventKind,
     EventState,
+    Paid,
     Policy,
     Return,
     Stage,
@@ -28,7 +29,7 @@ from wallet_service.earning.model import (
 from wallet_service.fraud.model import Judgement, Of, Pace, PaceLimits, Signals, Verdict
 from wallet_service.fraud.model import Policy as FraudPolicy
 from wallet_service.fraud.policy import judge, judge_pace
-from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant, after
+from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import (
@@ -52,7 +53,6 @@ _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
 APPROVED: Final = "APPROVED"
 """Among an event's reasons: a person let it pass."""
 WAITING: Final = "WAITS_FOR_PURCHASE"
-_DAY: Final = DAY_SECONDS * MICROSECONDS_PER_SECOND
 
 
 def event_id_of(source: str, source_event_id: str) -> EventId:
@@ -156,9 +156,14 @@ def caps_of(desk: Desk, content: Content) -> tuple[CapKey, ...]:
 
 def priced(desk: Desk, content: Content) -> Priced:
     """Return what an event earns by the rules of its moment and what the caps still allow."""
+    return _priced(desk, content)[0]
+
+
+def _priced(desk: Desk, content: Content) -> tuple[Priced, dict[str, CapKey]]:
+    """Return what an event earns, and the caps that may have trimmed it; nothing is used of them yet."""
     compiled = desk.rules(content.occurred_at)
     if compiled is None:
-        return NOTHING
+        return NOTHING, {}
     basket, customer = basket_of(content), customer_of(desk, content)
     keys = {key.key: key for key in cap_keys(compiled, basket, customer, content.occurred_at)}
     left = {
@@ -173,6 +178,10 @@ def priced(desk: Desk, content: Content) -> Priced:
             if trim.period is Period.BUDGET and trim.cap_key in keys:
                 key, short = desk.shortages.get(trim.cap_key, (keys[trim.cap_key], 0))
                 desk.shortages[trim.cap_key] = (key, short + trim.by)
+    return found, keys
+
+
+def _use_caps(desk: Desk, found: Priced, keys: dict[str, CapKey]) -> None:
     for use in found.caps:
         if keys[use.cap_key].period is Period.BUDGET:
             desk.budgets[use.cap_key] -= use.amount
@@ -180,7 +189,6 @@ def priced(desk: Desk, content: Content) -> Priced:
         else:
             desk.used[use.cap_key] = desk.used.get(use.cap_key, 0) + use.amount
             desk.uses.append(use)
-    return found
 
 
 def _decide_earning(desk: Desk, event: Event) -> None:
@@ -194,14 +202,16 @@ def _decide_earning(desk: Desk, event: Event) -> None:
         return _end(desk, event, EventState.REJECTED, judgement.reasons)
     if judgement.verdict is Verdict.REVIEW:
         return _end(desk, event, EventState.IN_REVIEW, judgement.reasons)
-    found = priced(desk, event.content)
+    found, keys = _priced(desk, event.content)
     if purchase is not None:
         desk.bought = True
     if not found.amount:
         return desk.put(
             replace(event, state=EventState.MATURED, due_at=NEVER, result=replace(event.result, priced=found))
         )
-    return desk.put(_credited(desk, event, found))
+    desk.put(_credited(desk, event, found))
+    # Last, when nothing can go wrong any more: what is used of a cap is what was awarded.
+    return _use_caps(desk, found, keys)
 
 
 def _judged(desk: Desk, event: Event) -> Judgement:
@@ -228,9 +238,10 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
     matures_at = max(desk.now, after(event.occurred_at, window))
     grant = Act(
         kind=ActKind.GRANT, act_id=event.event_id, subject_id=event.event_id, amount=found.amount, pending=window > 0,
-        expires_at=_expiry(desk), reason="earned",
+        expires_at=_expiry(desk, event, matures_at), reason="earned",
     )  # fmt: skip
-    paid = _pay_debts(desk, found.amount)
+    debts = _pay_debts(desk, found.amount)
+    paid = sum(debt.amount for debt in debts)
     acts = [grant]
     if paid:
         act_id = act_id_of(event.event_id, "debt")
@@ -248,6 +259,7 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
         priced=found,
         acts=tuple(acts),
         paid_debt=paid,
+        paid=debts,
         matures_at=matures_at if window else NEVER,
     )
     return replace(
@@ -255,23 +267,23 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
     )
 
 
-def _expiry(desk: Desk) -> Instant:
-    seconds = desk.policy.expires_after_seconds
-    if not seconds:
-        return NEVER
-    # At the end of a day: what is earned on one day expires together, so a wallet has few lots.
-    return Instant(-(-after(desk.now, seconds) // _DAY) * _DAY)
+def _expiry(desk: Desk, event: Event, matures_at: Instant) -> Instant:
+    compiled = desk.rules(event.occurred_at)
+    named = desk.policy.time_zone
+    zone = ZoneInfo(named or "UTC") if named or compiled is None else compiled.zone
+    return expiry.expires_at(desk.policy, desk.now, matures_at, zone)
 
 
-def _pay_debts(desk: Desk, amount: int) -> int:
-    paid = 0
+def _pay_debts(desk: Desk, amount: int) -> tuple[Paid, ...]:
+    paid: list[Paid] = []
     for event_id in desk.owing:
         debtor = desk.events[event_id]
-        part = min(debtor.debt, amount - paid)
+        part = min(debtor.debt, amount)
         if part:
             desk.put(replace(debtor, debt=debtor.debt - part))
-            paid += part
-    return paid
+            paid.append(Paid(event_id=event_id, amount=part))
+            amount -= part
+    return tuple(paid)
 
 
 def _end(desk: Desk, event: Event, state: EventState, reasons: tuple[str, ...]) -> None:
@@ -325,7 +337,9 @@ def _open(event: Event, bought: Event, returned: Return) -> Effect:
     if bought.amount and not result.open_returns:
         acts.append(_on_credit(ActKind.FREEZE, event, bought, "freeze", "a return is open"))
     opened = (*result.open_returns, returned.return_ref)
-    return replace(bought, result=replace(result, open_returns=opened)), acts
+    # It may be due to mature in this very round: frozen, it could not, and would never be asked again.
+    due_at = NEVER if bought.state is EventState.CREDITED else bought.due_at
+    return replace(bought, due_at=due_at, result=replace(result, open_returns=opened)), acts
 
 
 def _close(event: Event, bought: Event, returned: Return) -> Effect:

@@ -15,17 +15,19 @@ from wallet_service.earning.wire import (
     policy_message,
     policy_of,
     remarks_of,
+    warning_message,
 )
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Refusal, RefusedError
 from wallet_service.kernel.ids import ProgramId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.paging import PageTokens
-from wallet_service.ledger.wire import answered, plain, wallet_id_from
+from wallet_service.ledger.wire import answered, instant, plain, wallet_id_from
 from wallet_service.transport.call import Call
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
+_FIRST_ID: Final = "00000000-0000-0000-0000-000000000000"
 Named = tuple[Arrival, ProgramId | None]
 
 
@@ -141,6 +143,29 @@ class EarningRpc:
         await self._earning.policies.refresh()
         policy = self._earning.policies.of(ProgramId(request.program_id))
         return earning_pb2.GetEarningPolicyResponse(policy=policy_message(policy))
+
+    async def list_expiry_warnings(
+        self, request: earning_pb2.ListExpiryWarningsRequest, call: Call
+    ) -> earning_pb2.ListExpiryWarningsResponse:
+        """Answer a page of warnings ahead of expiry, the oldest first."""
+        by_wallet = request.WhichOneof("of") == "wallet"
+        of = wallet_id_from(request.wallet, call) if by_wallet else ProgramId(request.program_id)
+        since = instant(request.since, "since") if request.HasField("since") else Instant(0)
+        shape = f"{of}|{since}"
+        token = self._pages.open("expiry-warnings", shape, request.page_token)
+        # Everything written at the first moment itself comes after the smallest of all ids.
+        position = _position(token) or (since, _FIRST_ID)
+        size = request.page_size or PAGE_DEFAULT
+        page = answered(
+            await self._earning.warnings(of, position, size + 1, call.deadline, by_wallet=by_wallet)
+        )
+        token = ""
+        if len(page) > size:
+            last = page[size - 1]
+            token = self._pages.seal("expiry-warnings", shape, f"{last.warned_at},{last.warning_id}")
+        return earning_pb2.ListExpiryWarningsResponse(
+            warnings=[warning_message(warning) for warning in page[:size]], next_page_token=token
+        )
 
 
 def _program_of(event: earning_pb2.EarnEvent) -> ProgramId | None:

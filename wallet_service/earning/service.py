@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from wallet_service.earning import store
-from wallet_service.earning.model import Arrival, Content, Event, EventId, EventState, Policy
+from wallet_service.earning.model import (
+    Arrival,
+    Content,
+    Event,
+    EventId,
+    EventState,
+    ExpiryKind,
+    ExpiryWarning,
+    Policy,
+)
 from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Desk, caps_of, priced
+from wallet_service.earning.store import ahead
 from wallet_service.fraud.devices import Context
 from wallet_service.fraud.model import PaceLimits, Traces
 from wallet_service.fraud.service import Fraud
@@ -161,7 +173,9 @@ class Earning:
         if await self._ledger.programs.find(program_id, left(deadline)) is None:
             return Refusal(reason=Reason.PROGRAM_NOT_FOUND, field="program_id")
         await self.policies.refresh()
-        version = self.policies.of(program_id).version if before is None else before
+        old = self.policies.of(program_id)
+        version = old.version if before is None else before
+        policy = replace(policy, inactivity_from=self._inactivity_from(program_id, old, policy))
         written = await store.put_policy(
             self._db, program_id, version, policy, actor, reason, timeout_seconds=left(deadline)
         )
@@ -169,6 +183,26 @@ class Earning:
             return Refusal(reason=Reason.VERSION_MISMATCH, field="expected_version")
         await self.policies.refresh()
         return self.policies.of(program_id)
+
+    def _inactivity_from(self, program_id: ProgramId, old: Policy, new: Policy) -> Instant:
+        """Return since when being idle counts: a new policy lets nothing expire that nobody was warned of."""
+        if new.expiry is not ExpiryKind.INACTIVITY or old.expiry is ExpiryKind.INACTIVITY:
+            return old.inactivity_from if new.expiry is ExpiryKind.INACTIVITY else Instant(0)
+        program = self._ledger.programs.known(program_id)
+        now = program.clock_at if program is not None else None
+        return now or self._ledger.clock.now() or Instant(time.time_ns() // 1_000)
+
+    async def warnings(
+        self, of: ProgramId | WalletId, position: tuple[Instant, str], limit: int, deadline: float,
+        *, by_wallet: bool,
+    ) -> list[ExpiryWarning] | Refusal:  # fmt: skip
+        """Return a page of warnings after a position, the oldest first; of a program, or of one wallet."""
+        seconds = left(deadline)
+        if not by_wallet and await self._ledger.programs.find(ProgramId(of), seconds) is None:
+            return Refusal(reason=Reason.PROGRAM_NOT_FOUND, field="program_id")
+        return await ahead.read_warnings(
+            self._db, of, position, limit, by_wallet=by_wallet, timeout_seconds=left(deadline)
+        )
 
     async def backlog(self) -> int:
         """Return how many wallets wait with something due."""

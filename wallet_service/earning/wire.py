@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wallet.v1 import earning_pb2
 
@@ -12,6 +14,8 @@ from wallet_service.earning.model import (
     Event,
     EventKind,
     EventState,
+    ExpiryKind,
+    ExpiryWarning,
     OrderLine,
     Policy,
     Purchase,
@@ -30,6 +34,16 @@ from wallet_service.ledger.wire import fill_timestamp, instant, plain, wallet_id
 from wallet_service.rules.model import Award
 from wallet_service.rules.wording import explain
 from wallet_service.transport.call import Call
+
+_EXPIRY: Final[Mapping[earning_pb2.ExpiryKind.ValueType, ExpiryKind]] = {
+    earning_pb2.EXPIRY_KIND_NEVER: ExpiryKind.NEVER,
+    earning_pb2.EXPIRY_KIND_ROLLING: ExpiryKind.ROLLING,
+    earning_pb2.EXPIRY_KIND_END_OF_MONTH: ExpiryKind.END_OF_MONTH,
+    earning_pb2.EXPIRY_KIND_END_OF_QUARTER: ExpiryKind.END_OF_QUARTER,
+    earning_pb2.EXPIRY_KIND_END_OF_YEAR: ExpiryKind.END_OF_YEAR,
+    earning_pb2.EXPIRY_KIND_INACTIVITY: ExpiryKind.INACTIVITY,
+}
+_ENDS: Final = frozenset({ExpiryKind.END_OF_MONTH, ExpiryKind.END_OF_QUARTER, ExpiryKind.END_OF_YEAR})
 
 
 def arrival_of(
@@ -155,11 +169,38 @@ def remarks_of(event: Event) -> list[str]:
 
 
 def policy_of(message: earning_pb2.EarningPolicy) -> Policy:
-    """Return a policy from its message."""
+    """Return a policy from its message; refuses what contradicts itself."""
+    seconds = message.expires_after_seconds
+    kind = _EXPIRY.get(message.expiry) or (ExpiryKind.ROLLING if seconds else ExpiryKind.NEVER)
+    _only_for(kind, {ExpiryKind.ROLLING}, seconds, "expires_after_seconds", needed=True)
+    _only_for(kind, _ENDS, message.expiry_days_min, "expiry_days_min", needed=False)
+    _only_for(kind, {ExpiryKind.INACTIVITY}, message.inactivity_days, "inactivity_days", needed=True)
     return Policy(
         hold_seconds={EventKind(hold.kind): hold.seconds for hold in message.holds},
-        return_window_seconds=message.return_window_seconds, expires_after_seconds=message.expires_after_seconds,
+        return_window_seconds=message.return_window_seconds, expires_after_seconds=seconds, expiry=kind,
+        expiry_days_min=message.expiry_days_min, inactivity_days=message.inactivity_days,
+        time_zone=_time_zone(message.time_zone),
+        warn_before_seconds=tuple(sorted(message.warn_before_seconds, reverse=True)),
     )  # fmt: skip
+
+
+def _only_for(
+    kind: ExpiryKind, kinds: Collection[ExpiryKind], value: int, field: str, *, needed: bool
+) -> None:
+    """Refuse a field that belongs to another kind of expiry, or that this kind cannot be without."""
+    if value and kind not in kinds:
+        raise refuse(
+            Reason.FIELD_INVALID, f"policy.{field}", f"It says nothing about the expiry {kind.name}."
+        )
+    if needed and not value and kind in kinds:
+        raise refuse(Reason.FIELD_INVALID, f"policy.{field}", f"The expiry {kind.name} needs it.")
+
+
+def _time_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key if name else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise refuse(Reason.FIELD_INVALID, "policy.time_zone", "There is no such time zone.") from None
 
 
 def policy_message(policy: Policy) -> earning_pb2.EarningPolicy:
@@ -168,7 +209,24 @@ def policy_message(policy: Policy) -> earning_pb2.EarningPolicy:
         earning_pb2.HoldTime(kind=int(kind), seconds=seconds)  # type: ignore[arg-type]
         for kind, seconds in sorted(policy.hold_seconds.items())
     ]
+    rolling = policy.expiry is ExpiryKind.ROLLING
+    kind = ExpiryKind.NEVER if rolling and not policy.expires_after_seconds else policy.expiry
+    (number,) = (number for number, name in _EXPIRY.items() if name is kind)
     return earning_pb2.EarningPolicy(
         holds=holds, return_window_seconds=policy.return_window_seconds,
-        expires_after_seconds=policy.expires_after_seconds, version=policy.version,
+        expires_after_seconds=policy.expires_after_seconds, version=policy.version, expiry=number,
+        expiry_days_min=policy.expiry_days_min, inactivity_days=policy.inactivity_days, time_zone=policy.time_zone,
+        warn_before_seconds=policy.warn_before_seconds,
     )  # fmt: skip
+
+
+def warning_message(warning: ExpiryWarning) -> earning_pb2.ExpiryWarning:
+    """Return a warning as a message."""
+    message = earning_pb2.ExpiryWarning(
+        warning_id=warning.warning_id, program_id=warning.program_id, wallet_id=warning.wallet_id,
+        customer_ref=warning.customer_ref, amount_minor=warning.amount, before_seconds=warning.before_seconds,
+        inactivity=warning.inactivity,
+    )  # fmt: skip
+    fill_timestamp(message.expires_at, warning.expires_at)
+    fill_timestamp(message.warned_at, warning.warned_at)
+    return message

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Final
 
+from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline, TakenOver
 from wallet_service.runtime.errors import DatabaseError
 
@@ -60,3 +61,20 @@ class EarningWorker:
                 await self._pipeline.close()
         except DatabaseError as fault:
             _log.warning("slices of budgets come back when their leases run out: %s", fault)
+
+
+class LookoutWorker:
+    """Looks ahead at all wallets, again and again; of all workers one at a time does."""
+
+    def __init__(self, lookout: Lookout, interval_seconds: float) -> None:
+        self._lookout = lookout
+        self._interval_seconds = interval_seconds
+
+    async def run(self) -> None:
+        """Look until cancelled; a look that is cut short is gone on with when its lease has run out."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                await self._lookout.run()
+            except DatabaseError as fault:
+                _log.warning("a look ahead was cut short: %s", fault)

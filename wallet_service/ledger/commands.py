@@ -156,6 +156,16 @@ class Close(Struct, frozen=True, kw_only=True, gc=False):
     forfeit: bool = False
 
 
+class Expire(Struct, frozen=True, kw_only=True, gc=False):
+    """Let available value that has no expiry of its own expire, if the wallet is still at the version that was judged."""
+
+    wallet_id: WalletId
+    operation_id: OperationId
+    expected_version: int
+    actor: str
+    reason: str
+
+
 class Review(Struct, frozen=True, kw_only=True, gc=False):
     """A person's decision about a hold under review.
 
@@ -183,7 +193,7 @@ class Deferred(Struct, frozen=True, kw_only=True):
     build: Callable[[Program, Wallet, Instant], Reserve | Extend]
 
 
-OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Review
+OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review
 Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
 
 

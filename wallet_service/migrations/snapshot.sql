@@ -108,7 +108,9 @@ begin
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, digest text, occurred bigint, future bigint, past bigint
     )
-    left join ledger.wallet as w on w.wallet_id = n.wallet_id
+    left join lateral (
+      select x.wallet_id, x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
+    ) as w on true
     left join ledger.program as p on p.program_id = w.program_id
   ) as j;
 
@@ -143,7 +145,9 @@ begin
   insert into earning.queue as q (wallet_id, program_id, due_at)
   select j.wallet_id, min(j.program_id), min(e.due_at)
   from jsonb_to_recordset(v_judged) as j (wallet_id uuid, event_id uuid, program_id text, verdict integer)
-  join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id
+  cross join lateral (
+    select x.due_at from earning.event as x where x.wallet_id = j.wallet_id and x.event_id = j.event_id limit 1
+  ) as e
   where j.verdict = 0 and j.event_id = any (v_new)
   group by j.wallet_id
   order by j.wallet_id
@@ -164,7 +168,12 @@ begin
   from jsonb_to_recordset(v_judged) as j (
     ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
   )
-  left join earning.event as e on e.wallet_id = j.wallet_id and e.event_id = j.event_id;
+  left join lateral (
+    select x.event_id, x.digest
+    from earning.event as x
+    where x.wallet_id = j.wallet_id and x.event_id = j.event_id
+    limit 1
+  ) as e on true;
 end
 $$;
 
@@ -200,6 +209,32 @@ begin
   -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
   where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
   returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+end
+$$;
+
+CREATE FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  v_after uuid;
+begin
+  update earning.lookout as l
+  set
+    lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second', ended_at = null,
+    began_at = case when l.ended_at is null then l.began_at else clock_timestamp() end,
+    after_wallet = case
+      when l.ended_at is null then l.after_wallet else '00000000-0000-0000-0000-000000000000'
+    end
+  where
+    l.one and l.leased_until <= clock_timestamp()
+    and (
+      l.ended_at is null
+      or l.ended_at + greatest(p_pause_seconds * interval '1 second', p_share * (l.ended_at - l.began_at))
+      <= clock_timestamp()
+    )
+  returning l.after_wallet into v_after;
+  return v_after;
 end
 $$;
 
@@ -263,6 +298,8 @@ CREATE FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 declare
   v_held uuid[];
@@ -340,6 +377,53 @@ begin
   where q.wallet_id = any (v_held) and q.wallet_id = any (p_release) and q.due_at = 'infinity';
 
   return query select unnest(v_held);
+end
+$$;
+
+CREATE FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_new bigint;
+begin
+  perform l.one from earning.lookout as l where l.one and l.lease = p_lease for no key update;
+  if not found then
+    return null;
+  end if;
+  with written as (
+    insert into earning.expiry_warning (
+      wallet_id, warning_id, program_id, expires_at, before_seconds, amount, inactivity, warned_at
+    )
+    select
+      n.wallet_id, n.warning_id, n.program_id, ledger.moment(n.expires), n.before_seconds, n.amount, n.inactivity,
+      coalesce(p.clock_at, clock_timestamp())
+    from json_to_recordset(p_warnings) as n (
+      wallet_id uuid, warning_id uuid, program_id text, expires bigint, before_seconds bigint, amount bigint,
+      inactivity boolean
+    )
+    join ledger.program as p on p.program_id = n.program_id
+    order by n.wallet_id, n.warning_id
+    on conflict (wallet_id, warning_id) do nothing
+    returning warning_id
+  )
+  select count(*) into v_new from written;
+  delete from earning.expiry_warning as e
+  using ledger.program as p
+  where
+    e.wallet_id > p_from and e.wallet_id <= p_to and p.program_id = e.program_id
+    and e.expires_at < coalesce(p.clock_at, clock_timestamp()) - p_keep_days * interval '1 day';
+  update earning.lookout as l
+  set
+    after_wallet = coalesce(p_to, l.after_wallet),
+    ended_at = case when p_to is null then clock_timestamp() end,
+    lease = case when p_to is null then null else l.lease end,
+    leased_until = case
+      when p_to is null then '1970-01-01T00:00:00Z' else clock_timestamp() + p_seconds * interval '1 second'
+    end
+  where l.one;
+  return v_new;
 end
 $$;
 
@@ -1646,6 +1730,29 @@ CREATE TABLE earning.event (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE earning.expiry_warning (
+    wallet_id uuid NOT NULL,
+    warning_id uuid NOT NULL,
+    program_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    before_seconds bigint NOT NULL,
+    amount bigint NOT NULL,
+    inactivity boolean NOT NULL,
+    warned_at timestamp with time zone NOT NULL,
+    CONSTRAINT expiry_warning_amount_check CHECK ((amount > 0)),
+    CONSTRAINT expiry_warning_before_seconds_check CHECK ((before_seconds > 0))
+);
+
+CREATE TABLE earning.lookout (
+    one boolean DEFAULT true NOT NULL,
+    after_wallet uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    leased_until timestamp with time zone NOT NULL,
+    lease uuid,
+    CONSTRAINT lookout_one_check CHECK (one)
+);
+
 CREATE TABLE earning.policy (
     program_id text NOT NULL,
     version bigint NOT NULL,
@@ -2103,6 +2210,12 @@ ALTER TABLE ONLY earning.cap_use
 ALTER TABLE ONLY earning.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (wallet_id, event_id);
 
+ALTER TABLE ONLY earning.expiry_warning
+    ADD CONSTRAINT expiry_warning_pkey PRIMARY KEY (wallet_id, warning_id);
+
+ALTER TABLE ONLY earning.lookout
+    ADD CONSTRAINT lookout_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY earning.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (program_id, version);
 
@@ -2222,6 +2335,8 @@ CREATE INDEX event_order ON earning.event USING btree (wallet_id, order_ref) WHE
 
 CREATE INDEX event_received ON earning.event USING btree (wallet_id, received_at);
 
+CREATE INDEX expiry_warning_written ON earning.expiry_warning USING btree (program_id, warned_at, warning_id);
+
 CREATE INDEX queue_due ON earning.queue USING btree (program_id, due_at);
 
 CREATE INDEX device_last_seen ON fraud.device USING btree (program_id, last_seen);
@@ -2314,6 +2429,9 @@ GRANT ALL ON FUNCTION earning.accept(p_events json) TO wallet_app;
 REVOKE ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_pause_seconds integer, p_share integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
 
@@ -2322,6 +2440,9 @@ GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_d
 
 REVOKE ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) TO wallet_app;
@@ -2436,6 +2557,10 @@ GRANT SELECT ON TABLE earning.budget_slice TO wallet_app;
 GRANT SELECT ON TABLE earning.cap_use TO wallet_app;
 
 GRANT SELECT ON TABLE earning.event TO wallet_app;
+
+GRANT SELECT ON TABLE earning.expiry_warning TO wallet_app;
+
+GRANT SELECT ON TABLE earning.lookout TO wallet_app;
 
 GRANT SELECT ON TABLE earning.policy TO wallet_app;
 

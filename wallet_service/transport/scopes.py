@@ -106,6 +106,7 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),
+        "/wallet.v1.EarningService/ListExpiryWarnings": _reads(Scope.EARNING_READ),
         "/wallet.v1.ReviewService/ListCases": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/GetCase": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/AssignCase": _writes(Scope.REVIEW_DECIDE),

@@ -1,11 +1,12 @@
-"""Freeze, unfreeze, adjust, close: what a person decides about a wallet."""
+"""Freeze, unfreeze, adjust, close, expire: what a person or a policy decides about a wallet."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
+from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.ledger.commands import Adjust, Close, Freeze, Unfreeze
+from wallet_service.ledger.commands import Adjust, Close, Expire, Freeze, Unfreeze
 from wallet_service.ledger.decide import lots as lot
 from wallet_service.ledger.decide.draft import Draft, detail_of
 from wallet_service.ledger.decide.grants import refusal_to_receive
@@ -168,4 +169,27 @@ def close(draft: Draft, command: Close) -> Refusal | None:
     draft.frozen_by_hand = ()
     draft.state = WalletState.CLOSED
     draft.changed = True
+    return None
+
+
+def expire(draft: Draft, command: Expire) -> Refusal | None:
+    """Let what has no expiry of its own expire; whatever moved value since the wallet was judged prevents it."""
+    if draft.state is WalletState.CLOSED:
+        return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
+    if draft.version != command.expected_version:
+        return Refusal(
+            reason=Reason.VERSION_MISMATCH, field="expected_version", facts={"version": str(draft.version)}
+        )
+    lots = tuple(part for part in draft.available_lots if part.expires_at >= NEVER)
+    if lots:
+        draft.post(
+            EntryKind.EXPIRE_LOT,
+            Account.AVAILABLE,
+            Account.EXPIRED,
+            lots_total(lots),
+            lots,
+            command.operation_id,
+            None,
+            detail_of(command.actor, command.reason),
+        )
     return None

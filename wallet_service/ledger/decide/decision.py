@@ -16,6 +16,7 @@ from wallet_service.ledger.commands import (
     Close,
     Command,
     Commit,
+    Expire,
     Extend,
     Freeze,
     Grant,
@@ -68,7 +69,17 @@ def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: 
             outcome = OperationOutcome(balance=draft.balance())
         case Grant():
             outcome, credit = grants.grant(draft, known, command)
-        case Mature() | Freeze() | Unfreeze() | ClawBack() | Restore() | Adjust() | Close() | Review():
+        case (
+            Mature()
+            | Freeze()
+            | Unfreeze()
+            | ClawBack()
+            | Restore()
+            | Adjust()
+            | Close()
+            | Expire()
+            | Review()
+        ):
             outcome, credit, operation = _operate(draft, known, command)
         case _:
             assert_never(command)
@@ -140,6 +151,8 @@ def _apply(draft: Draft, known: Known, command: OperationCommand) -> Credit | Re
             return care.adjust(draft, command)
         case Close():
             return care.close(draft, command)
+        case Expire():
+            return care.expire(draft, command)
         case Review():
             return review.review(draft, known, command)
         case _:

@@ -121,6 +121,40 @@ RETURN_STAGE_REJECTED: ReturnStage.ValueType  # 3
 """What was frozen is free again."""
 Global___ReturnStage: _TypeAlias = ReturnStage  # noqa: Y015
 
+class _ExpiryKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExpiryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExpiryKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPIRY_KIND_UNSPECIFIED: _ExpiryKind.ValueType  # 0
+    """By expires_after_seconds alone: 0 never, otherwise rolling."""
+    EXPIRY_KIND_NEVER: _ExpiryKind.ValueType  # 1
+    EXPIRY_KIND_ROLLING: _ExpiryKind.ValueType  # 2
+    """So long after it was earned."""
+    EXPIRY_KIND_END_OF_MONTH: _ExpiryKind.ValueType  # 3
+    """When the month, quarter or year ends in which expiry_days_min have passed since it could first be spent."""
+    EXPIRY_KIND_END_OF_QUARTER: _ExpiryKind.ValueType  # 4
+    EXPIRY_KIND_END_OF_YEAR: _ExpiryKind.ValueType  # 5
+    EXPIRY_KIND_INACTIVITY: _ExpiryKind.ValueType  # 6
+    """When nothing was given, earned or redeemed for inactivity_days: then everything that has no expiry of its own."""
+
+class ExpiryKind(_ExpiryKind, metaclass=_ExpiryKindEnumTypeWrapper):
+    """When what is earned expires."""
+
+EXPIRY_KIND_UNSPECIFIED: ExpiryKind.ValueType  # 0
+"""By expires_after_seconds alone: 0 never, otherwise rolling."""
+EXPIRY_KIND_NEVER: ExpiryKind.ValueType  # 1
+EXPIRY_KIND_ROLLING: ExpiryKind.ValueType  # 2
+"""So long after it was earned."""
+EXPIRY_KIND_END_OF_MONTH: ExpiryKind.ValueType  # 3
+"""When the month, quarter or year ends in which expiry_days_min have passed since it could first be spent."""
+EXPIRY_KIND_END_OF_QUARTER: ExpiryKind.ValueType  # 4
+EXPIRY_KIND_END_OF_YEAR: ExpiryKind.ValueType  # 5
+EXPIRY_KIND_INACTIVITY: ExpiryKind.ValueType  # 6
+"""When nothing was given, earned or redeemed for inactivity_days: then everything that has no expiry of its own."""
+Global___ExpiryKind: _TypeAlias = ExpiryKind  # noqa: Y015
+
 @_typing.final
 class OrderLine(_message.Message):
     """One line of an order. Discount and tax are those of the whole line."""
@@ -891,13 +925,31 @@ class EarningPolicy(_message.Message):
     RETURN_WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
     EXPIRES_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    EXPIRY_FIELD_NUMBER: _builtins.int
+    EXPIRY_DAYS_MIN_FIELD_NUMBER: _builtins.int
+    INACTIVITY_DAYS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WARN_BEFORE_SECONDS_FIELD_NUMBER: _builtins.int
     return_window_seconds: _builtins.int
     """What is earned is pending for so long after the event; 0: available at once."""
     expires_after_seconds: _builtins.int
-    """0: never. Rounded up to the end of a day."""
+    """0: never. Rounded up to the end of a day, of a month above 366 days, of a year above ten years: what was earned
+    side by side expires together.
+    """
     version: _builtins.int
+    expiry: Global___ExpiryKind.ValueType
+    expiry_days_min: _builtins.int
+    """Of END_OF_MONTH, END_OF_QUARTER and END_OF_YEAR: the value can be spent for at least so long."""
+    inactivity_days: _builtins.int
+    """Of INACTIVITY. Time before the policy was put in force does not count."""
+    time_zone: _builtins.str
+    """Whose days, months and years: Europe/Berlin. Empty: that of the program's rules."""
     @_builtins.property
     def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldTime]: ...
+    @_builtins.property
+    def warn_before_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """So long ahead of an expiry a warning is written, once each. Of several that are due at once only the last."""
+
     def __init__(
         self,
         *,
@@ -905,10 +957,15 @@ class EarningPolicy(_message.Message):
         return_window_seconds: _builtins.int = ...,
         expires_after_seconds: _builtins.int = ...,
         version: _builtins.int = ...,
+        expiry: Global___ExpiryKind.ValueType = ...,
+        expiry_days_min: _builtins.int = ...,
+        inactivity_days: _builtins.int = ...,
+        time_zone: _builtins.str = ...,
+        warn_before_seconds: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_after_seconds", b"expires_after_seconds", "holds", b"holds", "return_window_seconds", b"return_window_seconds", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_after_seconds", b"expires_after_seconds", "expiry", b"expiry", "expiry_days_min", b"expiry_days_min", "holds", b"holds", "inactivity_days", b"inactivity_days", "return_window_seconds", b"return_window_seconds", "time_zone", b"time_zone", "version", b"version", "warn_before_seconds", b"warn_before_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1004,3 +1061,115 @@ class GetEarningPolicyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetEarningPolicyResponse: _TypeAlias = GetEarningPolicyResponse  # noqa: Y015
+
+@_typing.final
+class ExpiryWarning(_message.Message):
+    """Available value that is about to expire."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WARNING_ID_FIELD_NUMBER: _builtins.int
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    WALLET_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    BEFORE_SECONDS_FIELD_NUMBER: _builtins.int
+    INACTIVITY_FIELD_NUMBER: _builtins.int
+    WARNED_AT_FIELD_NUMBER: _builtins.int
+    warning_id: _builtins.str
+    """The same for ever, so that nobody is written to twice."""
+    program_id: _builtins.str
+    wallet_id: _builtins.str
+    customer_ref: _builtins.str
+    amount_minor: _builtins.int
+    """What would expire, as it stood when the warning was written."""
+    before_seconds: _builtins.int
+    """Which of the policy's warn_before_seconds this is."""
+    inactivity: _builtins.bool
+    """By inactivity: it does not expire if something is earned or redeemed before."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def warned_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        warning_id: _builtins.str = ...,
+        program_id: _builtins.str = ...,
+        wallet_id: _builtins.str = ...,
+        customer_ref: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        before_seconds: _builtins.int = ...,
+        inactivity: _builtins.bool = ...,
+        warned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "warned_at", b"warned_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "before_seconds", b"before_seconds", "customer_ref", b"customer_ref", "expires_at", b"expires_at", "inactivity", b"inactivity", "program_id", b"program_id", "wallet_id", b"wallet_id", "warned_at", b"warned_at", "warning_id", b"warning_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpiryWarning: _TypeAlias = ExpiryWarning  # noqa: Y015
+
+@_typing.final
+class ListExpiryWarningsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    WALLET_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    page_size: _builtins.int
+    """At most 500; 0 means 50."""
+    page_token: _builtins.str
+    @_builtins.property
+    def wallet(self) -> _types_pb2.WalletRef: ...
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Those written at or after this moment. Ask again with the last one seen: none is missed, the last comes again."""
+
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        wallet: _types_pb2.WalletRef | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["of", b"of", "program_id", b"program_id", "since", b"since", "wallet", b"wallet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["of", b"of", "page_size", b"page_size", "page_token", b"page_token", "program_id", b"program_id", "since", b"since", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_of: _TypeAlias = _typing.Literal["program_id", "wallet"]  # noqa: Y015
+    _WhichOneofArgType_of: _TypeAlias = _typing.Literal["of", b"of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_of) -> _WhichOneofReturnType_of | None: ...
+
+Global___ListExpiryWarningsRequest: _TypeAlias = ListExpiryWarningsRequest  # noqa: Y015
+
+@_typing.final
+class ListExpiryWarningsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExpiryWarning]: ...
+    def __init__(
+        self,
+        *,
+        warnings: _abc.Iterable[Global___ExpiryWarning] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExpiryWarningsResponse: _TypeAlias = ListExpiryWarningsResponse  # noqa: Y015

@@ -74,6 +74,11 @@ class EarningServiceStub:
                 request_serializer=wallet_dot_v1_dot_earning__pb2.GetEarningPolicyRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_earning__pb2.GetEarningPolicyResponse.FromString,
                 _registered_method=True)
+        self.ListExpiryWarnings = channel.unary_unary(
+                '/wallet.v1.EarningService/ListExpiryWarnings',
+                request_serializer=wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsResponse.FromString,
+                _registered_method=True)
 
 
 class EarningServiceServicer:
@@ -133,6 +138,13 @@ class EarningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListExpiryWarnings(self, request, context):
+        """Whose value is about to expire, so that somebody can write to them. The oldest warning first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EarningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -175,6 +187,11 @@ def add_EarningServiceServicer_to_server(servicer, server):
                     servicer.GetEarningPolicy,
                     request_deserializer=wallet_dot_v1_dot_earning__pb2.GetEarningPolicyRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_earning__pb2.GetEarningPolicyResponse.SerializeToString,
+            ),
+            'ListExpiryWarnings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExpiryWarnings,
+                    request_deserializer=wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -393,6 +410,33 @@ class EarningService:
             '/wallet.v1.EarningService/GetEarningPolicy',
             wallet_dot_v1_dot_earning__pb2.GetEarningPolicyRequest.SerializeToString,
             wallet_dot_v1_dot_earning__pb2.GetEarningPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExpiryWarnings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.EarningService/ListExpiryWarnings',
+            wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsRequest.SerializeToString,
+            wallet_dot_v1_dot_earning__pb2.ListExpiryWarningsResponse.FromString,
             options,
             channel_credentials,
             insecure,

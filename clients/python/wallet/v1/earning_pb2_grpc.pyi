@@ -45,6 +45,8 @@ class EarningServiceStub:
     PutEarningPolicy: _grpc.UnaryUnaryMultiCallable[_earning_pb2.PutEarningPolicyRequest, _earning_pb2.PutEarningPolicyResponse]
     """How a program holds, matures and lets expire what is earned."""
     GetEarningPolicy: _grpc.UnaryUnaryMultiCallable[_earning_pb2.GetEarningPolicyRequest, _earning_pb2.GetEarningPolicyResponse]
+    ListExpiryWarnings: _grpc.UnaryUnaryMultiCallable[_earning_pb2.ListExpiryWarningsRequest, _earning_pb2.ListExpiryWarningsResponse]
+    """Whose value is about to expire, so that somebody can write to them. The oldest warning first."""
 
 @_typing.type_check_only
 class EarningServiceAsyncStub(EarningServiceStub):
@@ -63,6 +65,8 @@ class EarningServiceAsyncStub(EarningServiceStub):
     PutEarningPolicy: _aio.UnaryUnaryMultiCallable[_earning_pb2.PutEarningPolicyRequest, _earning_pb2.PutEarningPolicyResponse]  # type: ignore[assignment]
     """How a program holds, matures and lets expire what is earned."""
     GetEarningPolicy: _aio.UnaryUnaryMultiCallable[_earning_pb2.GetEarningPolicyRequest, _earning_pb2.GetEarningPolicyResponse]  # type: ignore[assignment]
+    ListExpiryWarnings: _aio.UnaryUnaryMultiCallable[_earning_pb2.ListExpiryWarningsRequest, _earning_pb2.ListExpiryWarningsResponse]  # type: ignore[assignment]
+    """Whose value is about to expire, so that somebody can write to them. The oldest warning first."""
 
 class EarningServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -126,5 +130,13 @@ class EarningServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _earning_pb2.GetEarningPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_earning_pb2.GetEarningPolicyResponse, _abc.Awaitable[_earning_pb2.GetEarningPolicyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListExpiryWarnings(
+        self,
+        request: _earning_pb2.ListExpiryWarningsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_earning_pb2.ListExpiryWarningsResponse, _abc.Awaitable[_earning_pb2.ListExpiryWarningsResponse]]:
+        """Whose value is about to expire, so that somebody can write to them. The oldest warning first."""
 
 def add_EarningServiceServicer_to_server(servicer: EarningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

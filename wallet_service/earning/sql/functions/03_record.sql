@@ -9,6 +9,9 @@ create or replace function earning.record(
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- A few rows against large tables, which may look small: they have grown since they were last analyzed.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_held uuid[];

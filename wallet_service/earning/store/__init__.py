@@ -29,8 +29,6 @@ from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
 
 _NO_TRACES: Final = Traces()
-_FIRST_EVENT: Final = EventId("00000000-0000-0000-0000-000000000000")
-_FIRST_WALLET: Final = WalletId("00000000-0000-0000-0000-000000000000")
 _SQL: Final = load_statements("wallet_service.earning")
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _content: Final = msgspec.json.Decoder(Content).decode
@@ -272,64 +270,6 @@ async def put_policy(
         _SQL["put_policy"], program_id, before, document, actor, reason, timeout_seconds=timeout_seconds
     )
     return None if number is None else int(number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryPosition:
-    """Where a page of past events ended; at first, before all of a moment."""
-
-    occurred_at: Instant
-    event_id: EventId = _FIRST_EVENT
-    wallet_id: WalletId = _FIRST_WALLET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An event that was priced, and what it was given."""
-
-    position: HistoryPosition
-    amount: int
-    text: str
-    """Its content, not read yet: a page is read in a moment, its contents one by one."""
-
-    @property
-    def content(self) -> Content:
-        """Read the content."""
-        return _content(self.text)
-
-    @property
-    def wallet_id(self) -> WalletId:
-        """Whose it is."""
-        return self.position.wallet_id
-
-
-async def read_history(
-    db: Statements, program_id: ProgramId, after: HistoryPosition, before: Instant, limit: int,
-    *, timeout_seconds: float,
-) -> list[Recorded]:  # fmt: skip
-    """Return a page of events that were priced, in order of the time when they happened."""
-    rows = await db.fetch(
-        _SQL["history"], program_id, after.occurred_at, after.event_id, after.wallet_id, before, limit,
-        timeout_seconds=timeout_seconds,
-    )  # fmt: skip
-    return [
-        Recorded(
-            position=HistoryPosition(
-                occurred_at=Instant(row[2]), event_id=EventId(str(row[1])), wallet_id=WalletId(str(row[0]))
-            ),
-            amount=row[3],
-            text=row[4],
-        )
-        for row in rows
-    ]
-
-
-async def read_buyers(
-    db: Statements, wallets: Collection[WalletId], before: Instant, *, timeout_seconds: float
-) -> list[tuple[WalletId, str, bool]]:
-    """Return whose these wallets are, and whether they had bought anything before a moment."""
-    rows = await db.fetch(_SQL["history_customers"], list(wallets), before, timeout_seconds=timeout_seconds)
-    return [(WalletId(str(row[0])), row[1], row[2]) for row in rows]
 
 
 async def backlog(db: Statements, *, timeout_seconds: float) -> int:
