@@ -79,15 +79,20 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.workers(run))
         if "overload" in parts:
             uvloop.run(overload(run))
-        if "growth" in parts:
-            uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
-        if "rings" in parts:
-            uvloop.run(figures.rings(run, RING_LINKS))
-        if "model" in parts:
-            figures.model(run)
-        if "maturing" in parts:
-            figures.maturing(run, *AGING)
+        measure_large(run, parts)
         return run.found
+
+
+def measure_large(run: Run, parts: set[str]) -> None:
+    """Run what fills tables first, and what needs none."""
+    if "growth" in parts:
+        uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
+    if "rings" in parts:
+        uvloop.run(figures.rings(run, RING_LINKS))
+    if "model" in parts:
+        figures.model(run)
+    if "maturing" in parts:
+        figures.maturing(run, *AGING)
 
 
 def main() -> None:
