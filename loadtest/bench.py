@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ PARTS: Final = (
 EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
 """What a whole run measures; a million wallets of many ages take minutes to make."""
 AGING: Final = (1_000_000, 20_000)
+ALONE: Final = frozenset({"backtest", "rings", "model", "maturing"})
+"""What needs none of the wallets that the others share."""
 
 
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
@@ -69,30 +72,26 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
             uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
-        if parts != {"maturing"}:
+        if parts - ALONE:
             uvloop.run(serve_and_measure(run, parts))
-        if "in_process" in parts:
-            figures.in_process(run)
-        if "backtest" in parts:
-            figures.backtest(run)
-        if "workers" in parts:
-            uvloop.run(figures.workers(run))
-        if "overload" in parts:
-            uvloop.run(overload(run))
-        measure_large(run, parts)
+        for part, figure in _others(run).items():
+            if part in parts:
+                figure()
         return run.found
 
 
-def measure_large(run: Run, parts: set[str]) -> None:
-    """Run what fills tables first, and what needs none."""
-    if "growth" in parts:
-        uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE))
-    if "rings" in parts:
-        uvloop.run(figures.rings(run, RING_LINKS))
-    if "model" in parts:
-        figures.model(run)
-    if "maturing" in parts:
-        figures.maturing(run, *AGING)
+def _others(run: Run) -> dict[str, Callable[[], None]]:
+    """Return what starts its own processes, in the order in which it is measured."""
+    return {
+        "in_process": lambda: figures.in_process(run),
+        "backtest": lambda: figures.backtest(run),
+        "workers": lambda: uvloop.run(figures.workers(run)),
+        "overload": lambda: uvloop.run(overload(run)),
+        "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
+        "rings": lambda: uvloop.run(figures.rings(run, RING_LINKS)),
+        "model": lambda: figures.model(run),
+        "maturing": lambda: figures.maturing(run, *AGING),
+    }
 
 
 def main() -> None:

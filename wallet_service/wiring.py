@@ -163,6 +163,16 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     )  # fmt: skip
 
 
+async def _connect(settings: Settings, addresses: Addresses, life: Lifecycle) -> tuple[Database, Cache]:
+    options = DatabaseOptions.from_settings(settings, addresses.database_url)
+    database = await life.enter(
+        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
+    )
+    cache = Cache.from_settings(settings, addresses.redis_url)
+    life.on_stop("cache", cache.close)
+    return database, cache
+
+
 async def _read_once(*reads: Callable[[], Awaitable[None]]) -> None:
     """Read what must be known before the first call; raises StartError where the database does not hold it."""
     try:
@@ -185,16 +195,6 @@ def _start_advisors(
     life.keep("ring-links", ears.run)
     fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
     return anomaly, rings
-
-
-async def _connect(settings: Settings, addresses: Addresses, life: Lifecycle) -> tuple[Database, Cache]:
-    options = DatabaseOptions.from_settings(settings, addresses.database_url)
-    database = await life.enter(
-        "database", Database.open(options, toy=settings.toy_database), lambda opened: opened.close()
-    )
-    cache = Cache.from_settings(settings, addresses.redis_url)
-    life.on_stop("cache", cache.close)
-    return database, cache
 
 
 async def start_server(
@@ -255,10 +255,10 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)
     watch_rings(core.telemetry.meter, ring_worker)
     life.keep("rings", ring_worker.run)
-    life.keep("fraud-memory", FraudWorker(core.fraud).run)
     life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
+    life.keep("fraud-memory", FraudWorker(core.fraud).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 
