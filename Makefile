@@ -1,19 +1,24 @@
 # What a newcomer types, and what CI runs. Needs only Python >= 3.11, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench load soak generate format snapshot clean
+.PHONY: help run demo fraud-report test bench load soak generate format snapshot clean
 
 BIN := .venv/bin
 
 help:      ## say what can be made
-	@sed -n 's/^\([a-z]*\): *## */  make \1  /p' $(MAKEFILE_LIST) | awk '{name=$$2; $$1=$$2=""; printf "  make %-9s%s\n", name, $$0}'
+	@sed -n 's/^\([a-z-]*\): *## */  make \1  /p' $(MAKEFILE_LIST) | awk '{name=$$2; $$1=$$2=""; printf "  make %-13s%s\n", name, $$0}'
 
 run:       ## start the wallet with its own PostgreSQL and Valkey, and play one checkout
 	@sh tools/bootstrap.sh run
 	@exec $(BIN)/python tools/foreground.py $(BIN)/wallet up --demo-checkout
 
-demo:      ## replay thousands of real baskets and prove every invariant
+demo:      ## let a year of real baskets earn by rules, close every month, prove every invariant; ATTACKS=1: under attack
 	@sh tools/bootstrap.sh demo
-	@exec $(BIN)/wallet demo
+	@exec $(if $(ATTACKS),$(BIN)/python -m loadtest.attacks.demo,$(BIN)/wallet demo)
+
+fraud-report: ## attack a town, seeded and labelled, and say what was found, lost and wrongly stopped; SEED=7
+	@sh tools/bootstrap.sh demo
+	@sh tools/bootstrap.sh bench
+	@exec $(BIN)/python -m loadtest.fraud --seed $(or $(SEED),7)
 
 test:      ## formatting, lint, types, contracts, generated code and all tests
 	@sh tools/bootstrap.sh test

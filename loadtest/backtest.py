@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from wallet_service.earning.asking import basket_of
 from wallet_service.earning.model import Content, EventKind, OrderLine, Purchase
-from wallet_service.earning.policy import basket_of
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.rules.comparison import Comparison
 from wallet_service.rules.compiler import Compiled, compiled

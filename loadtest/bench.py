@@ -19,6 +19,7 @@ import uvloop
 
 from loadtest import figures
 from loadtest.draw import draw
+from loadtest.earn import earn
 from loadtest.figures import Run
 from loadtest.overload import overload
 from loadtest.ratios import ratios, table
@@ -31,8 +32,8 @@ GROWTH_LARGE: Final = (1_000_000, 9)
 RING_LINKS: Final = 1_000_000
 """Ten million, which take two minutes to make: python -m loadtest.rings."""
 PARTS: Final = (
-    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "growth", "rings",
-    "model", "maturing",
+    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "earn", "growth",
+    "rings", "model", "maturing",
 )  # fmt: skip
 EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
 """What a whole run measures; a million wallets of many ages take minutes to make."""
@@ -49,10 +50,13 @@ async def serve_and_measure(run: Run, parts: set[str]) -> None:
         await figures.unary(run, process)
     if "batch" in parts:
         await figures.batches(run, process)
-    if "fraud" in parts:
-        await figures.guarded(run, process)
     run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
     run.stage.stop(process)
+    if "fraud" in parts:
+        # Nothing is given up here because a machine is busy: what is measured is the whole of the work.
+        process = run.stage.serve(settings={"WALLET_FRAUD_BUDGET_MS": "2000"})
+        await figures.guarded(run, process)
+        run.stage.stop(process)
 
 
 def figures_memory(pid: int) -> float:
@@ -87,6 +91,7 @@ def _others(run: Run) -> dict[str, Callable[[], None]]:
         "backtest": lambda: figures.backtest(run),
         "workers": lambda: uvloop.run(figures.workers(run)),
         "overload": lambda: uvloop.run(overload(run)),
+        "earn": lambda: uvloop.run(earn(run)),
         "growth": lambda: uvloop.run(figures.growth(run, GROWTH_SMALL, GROWTH_LARGE)),
         "rings": lambda: uvloop.run(figures.rings(run, RING_LINKS)),
         "model": lambda: figures.model(run),

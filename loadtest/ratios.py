@@ -20,8 +20,15 @@ TARGETS: Final = {
     "pairs_batch_fraud / pairs_batch_active 1024": 0.85,
     "growth large / small": 0.8,
     "overload useful / capacity": 0.9,
+    "earn events a second / 1500": 1.0,
+    "earn event alone / in a backlog": 0.83,
+    "earn reserve p99 alone / beside a backlog": 0.67,
     "backtest lines a second / 20,000": 1.0,
 }
+
+
+EVENTS_PER_SECOND: Final = 1_500
+"""What one service process is asked to credit."""
 
 
 def _rate(found: dict[str, Any], *path: str) -> float | None:
@@ -60,11 +67,25 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     overload = found.get("overload")
     if overload:
         result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
+    if "earn" in found:
+        result |= _earning(found["earn"])
     if "backtest" in found:
         result["backtest lines a second / 20,000"] = round(
             found["backtest"]["lines_per_s"] / BACKTEST_LINES, 2
         )
     return result
+
+
+def _earning(earn: dict[str, Any]) -> dict[str, float]:
+    """Compare what is alone with what stands beside a backlog of 200,000 events: CPU of an event, wait of a Reserve."""
+    alone, beside = earn["reserve_alone"]["p99_ms"], earn["reserve_beside_backlog"]["p99_ms"]
+    return {
+        "earn events a second / 1500": round(earn["pipeline"]["per_s"] / EVENTS_PER_SECOND, 2),
+        "earn event alone / in a backlog": round(
+            earn["event_alone"]["cpu_us"] / earn["event_in_backlog"]["cpu_us"], 2
+        ),
+        "earn reserve p99 alone / beside a backlog": round(alone / beside, 2),
+    }
 
 
 def table(found: dict[str, Any]) -> str:

@@ -45,6 +45,32 @@ def _figures(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _earning(earn: dict[str, Any]) -> list[str]:
+    lines = [
+        "| earning | per second | p99 ms | CPU µs: service, PostgreSQL |",
+        "| --- | --- | --- | --- |",
+    ]
+    pipeline = earn["pipeline"]
+    used = f"{pipeline['cpu_us_server']:.0f}, {pipeline['cpu_us_postgres']:.0f}"
+    lines.append(f"| events from RecordEvents to credited | {pipeline['per_s']:,.0f} | | {used} |")
+    for key, name in (
+        ("event_alone", "events, nothing else waits"),
+        ("event_in_backlog", "events, 200,000 wait"),
+    ):
+        event = earn[key]
+        used = f"{event['server_us']:.0f}, {event['postgres_us']:.0f}"
+        lines.append(f"| {name} | {event['per_s']:,.0f} | | {used} |")
+    for key, name in (
+        ("reserve_alone", "Reserve, 8 callers"),
+        ("reserve_beside_backlog", "Reserve, 8 callers, 200,000 events wait"),
+    ):
+        reserve, cpu = earn[key], earn[key]["cpu_us"]
+        used = f"{cpu['server']:.0f}, {cpu['postgres']:.0f}"
+        lines.append(f"| {name} | {reserve['per_s']:,.0f} | {reserve['p99_ms']:.1f} | {used} |")
+    beside = earn["events_beside_reserves_per_s"]
+    return [*lines, "", f"Beside those Reserves {beside:,.0f} events a second went on."]
+
+
 def main() -> None:
     """Rewrite the part of the page that is made of figures."""
     found = json.loads((ROOT / "build" / "bench.json").read_text())
@@ -59,6 +85,8 @@ def main() -> None:
             f"no call later than its deadline by more than {over['late_ms_max']:.0f} ms.",
             "",
         ]
+    if "earn" in found:
+        lines += [*_earning(found["earn"]), ""]
     if "idle_memory_mb" in found:
         lines += [f"Memory of one service process after the run: {found['idle_memory_mb']:.0f} MB.", ""]
     PAGE.write_text(before + "\n".join([*lines, END]) + after)

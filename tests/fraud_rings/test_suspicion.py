@@ -123,6 +123,17 @@ async def test_a_ring_that_grows_is_told_again_with_the_same_wallet_for_it(town:
     assert judgement.reasons == tuple(reason.value for reason, _ in first.suspicion.reasons)
 
 
+async def test_a_circle_that_closes_within_a_ring_is_seen(town: Town):
+    await town.rings.note([seen(customer, DEVICE, "tablet") for customer in range(4)])
+    await town.rings.note([link for n in range(3) for link in referred(n, n + 1)])
+    await town.settle()
+    assert not town.told
+    await town.rings.note(referred(3, 0))
+    await town.settle()
+    (told,) = town.told
+    assert [reason.value for reason, _ in told.suspicion.reasons] == ["RING_REFERRAL_CYCLE"]
+
+
 async def test_a_shared_key_of_too_many_links_nobody(town: Town):
     town.rings._limits = HubLimits(address=8)
     await town.rings.note([seen(n, ADDRESS, "carrier") for n in range(9)])

@@ -168,7 +168,7 @@ app.command()(report)
 
 async def _newest(client: AsyncWalletClient, program: str) -> tuple[int, str]:
     """Return the version in force and its document; 0 and an empty policy if there is none."""
-    from wallet_client.errors_fraud import FraudPolicyNotFound
+    from wallet_client.errors import FraudPolicyNotFound
 
     try:
         found = await client.fraud.get_policy(program)

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from wallet_service.earning.asking import basket_of
 from wallet_service.earning.model import EventKind
 from wallet_service.earning.pipeline import RulesetSource
-from wallet_service.earning.policy import basket_of
 from wallet_service.earning.store import history as past_events
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -31,11 +30,13 @@ from wallet_service.earning.acts import (
     without,
 )
 from wallet_service.earning.budgets import Budgets
+from wallet_service.earning.courtesy import Courtesy
 from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
-from wallet_service.fraud.model import PaceLimits, Signals
+from wallet_service.earning.rounds import Round
+from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
@@ -66,27 +67,6 @@ class RulesetSource(Protocol):
         """Return what is recorded of each of these customers of whom something is."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Round:
-    """What one round has in hand."""
-
-    lease: str
-    claims: list[store.Claim]
-    due: list[Event] = field(default_factory=list)
-    related: list[Event] = field(default_factory=list)
-    owing: list[Event] = field(default_factory=list)
-    pace: dict[WalletId, store.Pace] = field(default_factory=dict)
-    used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
-    signals: dict[EventId, Signals] = field(default_factory=dict)
-    profiles: dict[WalletId, Profile] = field(default_factory=dict)
-    desks: dict[WalletId, Desk] = field(default_factory=dict)
-
-    @property
-    def wallets(self) -> list[WalletId]:
-        """The wallets that were claimed."""
-        return [claim.wallet_id for claim in self.claims]
-
-
 class Pipeline:
     """Moves events on. One per worker: its rounds follow one another."""
 
@@ -95,12 +75,18 @@ class Pipeline:
         fraud: Fraud,
     ) -> None:  # fmt: skip
         self._db = db
-        self._ledger = ledger
+        self.courtesy = Courtesy(ledger)
         self._rules = rules
         self._policies = policies
         self._limits = limits
         self._fraud = fraud
         self.budgets = Budgets(db)
+
+    def beside(self) -> Pipeline:
+        """Return a pipeline whose rounds may go on beside those of this one: only its slices of budgets are its own."""
+        other = copy(self)
+        other.budgets = Budgets(self._db)
+        return other
 
     async def run(self, limit: int) -> int:
         """Run one round over at most so many wallets; returns how many were claimed."""
@@ -149,6 +135,7 @@ class Pipeline:
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
         keys: set[str] = set()
+        self.courtesy.begin()
         for event in work.due:
             if event.state is EventState.HELD and event.kind is not EventKind.RETURN:
                 try:
@@ -156,6 +143,7 @@ class Pipeline:
                 except Exception:  # noqa: BLE001 - a worker's loop: deciding it fails again, and is counted there
                     found = ()
                 keys |= {key.key for key in found if key.period is not Period.BUDGET}
+                await self.courtesy.pause()
         if not keys:
             return {}
         return await store.read_cap_use(self._db, work.wallets, keys, timeout_seconds=_SECONDS)
@@ -173,12 +161,13 @@ class Pipeline:
                 profile=work.profiles.get(claim.wallet_id, STRANGER),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
-                window_value_minor=pace.value_minor if pace else 0,
-                fraud=None if in_force is None else in_force.policy, signals=work.signals,
+                window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
+                fraud=None if in_force is None else in_force.judge, signals=work.signals,
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]
             desk.events[event.event_id] = event
+            work.known.setdefault(event.event_id, event.result)
             if event.kind is EventKind.PURCHASE:
                 desk.orders.setdefault(event.content.order_ref, event.event_id)
         for event in work.owing:
@@ -188,7 +177,7 @@ class Pipeline:
     async def decide_and_record(self, work: Round) -> None:
         """Decide what is held, and write the decisions down before anything is done about them."""
         for _ in range(DECIDE_ATTEMPTS):
-            work.desks = self._decide_all(work)
+            work.desks = await self._decide_all(work)
             if await self._take_slices(work):
                 continue
             try:
@@ -203,8 +192,9 @@ class Pipeline:
         work.due, work.desks = [], self._desks(work)
         _log.warning("a round was given up: its budgets change too fast")
 
-    def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
+    async def _decide_all(self, work: Round) -> dict[WalletId, Desk]:
         desks = self._desks(work)
+        self.courtesy.begin()
         for event in work.due:
             desk = desks[event.wallet_id]
             try:
@@ -215,6 +205,7 @@ class Pipeline:
             except Exception:  # noqa: BLE001 - a worker's loop: one event nobody foresaw must not stop the others
                 _log.exception("an event could not be decided")
                 self._put_off(desk, event)
+            await self.courtesy.pause()
         return desks
 
     def _put_off(self, desk: Desk, event: Event) -> None:
@@ -246,7 +237,7 @@ class Pipeline:
 
     def _written(self, work: Round) -> store.Written:
         """Collect what has changed since it was last written."""
-        written = store.Written(wallets=work.wallets)
+        written = store.Written(wallets=work.wallets, known=work.known)
         for desk in work.desks.values():
             written.events += [desk.events[event_id] for event_id in sorted(desk.changed)]
             desk.changed.clear()
@@ -254,6 +245,7 @@ class Pipeline:
 
     async def _write(self, work: Round, written: store.Written) -> None:
         held = await store.record(self._db, work.lease, written, timeout_seconds=_SECONDS)
+        work.known.update((event.event_id, event.result) for event in written.events)
         if len(held) < len(work.claims):
             _log.warning("%d wallets were taken over by another worker", len(work.claims) - len(held))
             work.claims = [claim for claim in work.claims if claim.wallet_id in held]
@@ -271,8 +263,8 @@ class Pipeline:
         cleared = [
             desk.events[e.event_id] for e in due if desk.events[e.event_id].state is EventState.CLEARED
         ]
-        if any(event.kind is EventKind.RETURN for event in cleared):
-            # A return acts on what a purchase before it brought.
+        if len(cleared) == 1 or any(event.kind is EventKind.RETURN for event in cleared):
+            # A return acts on what a purchase before it brought. One alone needs no task of its own.
             for event in cleared:
                 await self._give(work, desk, desk.events[event.event_id])
         else:
@@ -289,7 +281,7 @@ class Pipeline:
         done = 0
         while done < len(event.result.acts):
             act = event.result.acts[done]
-            outcome = await self._ledger.submit(command_of(event, act), time.monotonic() + _LEDGER_SECONDS)
+            outcome = await self.courtesy.submit(command_of(event, act), _LEDGER_SECONDS)
             if not isinstance(outcome, Refusal):
                 done += 1
                 continue
@@ -348,7 +340,7 @@ class Pipeline:
             raise TakenOver
 
     async def _mature(self, desk: Desk, event: Event) -> None:
-        outcome = await self._ledger.submit(mature_of(event), time.monotonic() + _LEDGER_SECONDS)
+        outcome = await self.courtesy.submit(mature_of(event), _LEDGER_SECONDS)
         if isinstance(outcome, Refusal) and outcome.reason in TRANSIENT:
             return desk.put(replace(event, due_at=after(desk.now, 1)))
         # Nothing pending any more: it was taken back meanwhile, or this is a repetition.

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from wallet_service.earning import expiry, returns
+from wallet_service.earning.asking import Asked, ask
 from wallet_service.earning.model import (
     DECIDED,
     Act,
@@ -27,25 +28,23 @@ from wallet_service.earning.model import (
     value_of,
 )
 from wallet_service.fraud.model import Judgement, Of, Pace, PaceLimits, Signals, Verdict
-from wallet_service.fraud.model import Policy as FraudPolicy
-from wallet_service.fraud.policy import judge, judge_pace
+from wallet_service.fraud.policy import Judge, judge_pace
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
+from wallet_service.kernel.ids import uuid5
 from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import (
     NOTHING,
     STRANGER,
-    Basket,
     CapKey,
     CapUse,
     Customer,
     Headroom,
-    Line,
     Period,
     Priced,
     Profile,
 )
-from wallet_service.rules.policy import cap_keys, price
+from wallet_service.rules.policy import price_at
 
 RulesetAt = Callable[[Instant], Compiled | None]
 _EVENTS: Final = uuid.UUID("0e7c39a1-6a5d-5d0f-8f0e-5f1a0d8c2b47")
@@ -58,12 +57,12 @@ WAITING: Final = "WAITS_FOR_PURCHASE"
 def event_id_of(source: str, source_event_id: str) -> EventId:
     """Return the id of an event: UUIDv5 of its source and the source's own id."""
     # The length keeps a source that contains the separator apart from an id that does.
-    return EventId(str(uuid.uuid5(_EVENTS, f"{len(source)}/{source}/{source_event_id}")))
+    return EventId(uuid5(_EVENTS, f"{len(source)}/{source}/{source_event_id}"))
 
 
 def act_id_of(event_id: str, what: str) -> str:
     """Return the operation id of one act of an event, the same each time."""
-    return str(uuid.uuid5(uuid.UUID(event_id), what))
+    return uuid5(uuid.UUID(event_id), what)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,13 +86,15 @@ class Desk:
     bought: bool = False
     window_events: int = 0
     window_value_minor: int = 0
-    fraud: FraudPolicy | None = None
+    fraud: Judge | None = None
     """Of a program that has none, `limits` are all there is."""
     signals: dict[EventId, Signals] = field(default_factory=dict)
     judged: dict[EventId, Judgement] = field(default_factory=dict)
     changed: set[EventId] = field(default_factory=set)
     uses: list[CapUse] = field(default_factory=list)
     budget_uses: list[CapUse] = field(default_factory=list)
+    asked: dict[int, Asked] = field(default_factory=dict)
+    """By the identity of the content; shared by all desks of a round."""
     shortages: dict[str, tuple[CapKey, int]] = field(default_factory=dict)
     """Budgets that trimmed an award here, and by how much: another slice may have it."""
 
@@ -117,25 +118,6 @@ def wait(desk: Desk, event: Event) -> None:
         desk.put(replace(event, due_at=NEVER))
 
 
-def basket_of(content: Content) -> Basket:
-    """Return an event as the rules see it."""
-    purchase = content.purchase
-    if purchase is None:
-        return Basket(order_ref="", lines=(), kind=content.kind.name.lower())
-    lines = tuple(
-        Line(
-            sku=line.sku, category=line.category, brand=line.brand, quantity=line.quantity, net_minor=line.net_minor,
-            gross_minor=line.gross_minor,
-        )
-        for line in purchase.lines
-    )  # fmt: skip
-    return Basket(
-        order_ref=purchase.order_ref, lines=lines, channel=purchase.channel, store=purchase.store,
-        payment_hash=purchase.payment_hash, coupons=frozenset(purchase.coupons),
-        paid_with_value_minor=purchase.redeemed_value_minor,
-    )  # fmt: skip
-
-
 def customer_of(desk: Desk, content: Content) -> Customer:
     """Return what rules may know of the customer."""
     first = content.kind is EventKind.PURCHASE and not desk.bought
@@ -148,10 +130,20 @@ def customer_of(desk: Desk, content: Content) -> Customer:
 
 def caps_of(desk: Desk, content: Content) -> tuple[CapKey, ...]:
     """Return the caps that may trim what an event earns."""
+    asked = _asked(desk, content)
+    return () if asked is None else tuple(asked.keys.values())
+
+
+def _asked(desk: Desk, content: Content) -> Asked | None:
+    """Put an event to the rules of its moment, or find what was answered to the same question before."""
     compiled = desk.rules(content.occurred_at)
     if compiled is None:
-        return ()
-    return cap_keys(compiled, basket_of(content), customer_of(desk, content), content.occurred_at)
+        return None
+    customer = customer_of(desk, content)
+    known = desk.asked.get(id(content))
+    if known is None or not known.answers(compiled, customer):
+        known = desk.asked[id(content)] = ask(compiled, content, customer)
+    return known
 
 
 def priced(desk: Desk, content: Content) -> Priced:
@@ -161,18 +153,18 @@ def priced(desk: Desk, content: Content) -> Priced:
 
 def _priced(desk: Desk, content: Content) -> tuple[Priced, dict[str, CapKey]]:
     """Return what an event earns, and the caps that may have trimmed it; nothing is used of them yet."""
-    compiled = desk.rules(content.occurred_at)
-    if compiled is None:
+    asked = _asked(desk, content)
+    if asked is None:
         return NOTHING, {}
-    basket, customer = basket_of(content), customer_of(desk, content)
-    keys = {key.key: key for key in cap_keys(compiled, basket, customer, content.occurred_at)}
+    keys = asked.keys
     left = {
         name: desk.budgets.get(name, 0)
         if key.period is Period.BUDGET
         else max(0, key.limit - desk.used.get(name, 0))
         for name, key in keys.items()
     }
-    found = price(basket, customer, content.occurred_at, compiled, Headroom(by_cap=left))
+    headroom = Headroom(by_cap=left)
+    found = price_at(asked.at, content.occurred_at, asked.compiled, headroom, matching=asked.matching)
     for award in found.awards:
         for trim in award.trims:
             if trim.period is Period.BUDGET and trim.cap_key in keys:
@@ -227,7 +219,7 @@ def _judged(desk: Desk, event: Event) -> Judgement:
             of=Of.EVENT, amount=value_of(event.content), kind=event.kind.name.lower(), wallet_id=event.wallet_id,
             traces=event.content.traces,
         )  # fmt: skip
-        judgement = judge(desk.signals.get(event.event_id, blind), desk.fraud)
+        judgement = desk.fraud(desk.signals.get(event.event_id, blind))
     desk.judged[event.event_id] = judgement
     return judgement
 

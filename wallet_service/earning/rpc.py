@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from wallet.v1 import earning_pb2
@@ -27,6 +28,8 @@ from wallet_service.transport.call import Call
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
+PARSED_TOGETHER: Final = 32
+"""Of many events in a call; then other calls go on for a moment."""
 _FIRST_ID: Final = "00000000-0000-0000-0000-000000000000"
 Named = tuple[Arrival, ProgramId | None]
 
@@ -50,7 +53,11 @@ class EarningRpc:
         self, request: earning_pb2.RecordEventsRequest, call: Call
     ) -> earning_pb2.RecordEventsResponse:
         """Take many events in; one that is malformed or refused leaves the others untouched."""
-        parsed = [self._parsed(event, number, call) for number, event in enumerate(request.events)]
+        parsed: list[Named | Refusal] = []
+        for number, event in enumerate(request.events):
+            parsed.append(self._parsed(event, number, call))
+            if number % PARSED_TOGETHER == PARSED_TOGETHER - 1:
+                await asyncio.sleep(0)
         sound = [item for item in parsed if not isinstance(item, Refusal)]
         outcomes = iter(await self._earning.record(sound, call.deadline) if sound else [])
         response = earning_pb2.RecordEventsResponse()

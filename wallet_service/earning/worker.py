@@ -12,8 +12,11 @@ from wallet_service.earning.pipeline import Pipeline, TakenOver
 from wallet_service.runtime.errors import DatabaseError
 
 _log = logging.getLogger(__name__)
-WALLETS: Final = 400
-"""In one round: enough to fill the ledger's batches, few enough for a lease."""
+WALLETS: Final = 200
+"""In one round: enough to fill the ledger's batches, few enough to give way to calls in between."""
+WALLETS_BESIDE_CALLS: Final = 40
+LANES: Final = 2
+"""Rounds side by side: while one waits for the database, the other decides."""
 TIDY_SECONDS: Final = 10.0
 
 
@@ -21,10 +24,9 @@ class EarningWorker:
     """Works at an interval, and without a pause while there is a backlog."""
 
     def __init__(self, pipeline: Pipeline, interval_seconds: float) -> None:
-        self._pipeline = pipeline
+        self._lanes = (pipeline, *(pipeline.beside() for _ in range(LANES - 1)))
         self._interval_seconds = interval_seconds
-        self._tidied_at = time.monotonic()
-        self._in_work = asyncio.Lock()
+        self._in_work = {lane: asyncio.Lock() for lane in self._lanes}
         self._stopping = False
         self.backlog = 0
         """Wallets with something due when last looked at, counted up to ten thousand."""
@@ -32,33 +34,45 @@ class EarningWorker:
 
     async def run(self) -> None:
         """Work until cancelled; a round that is cut short is taken up again when its lease has run out."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(self._run(lane))
+
+    async def _run(self, lane: Pipeline) -> None:
+        # Beside calls one lane is enough.
+        first, courtesy = lane is self._lanes[0], lane.courtesy
+        tidied_at = time.monotonic()
         while True:
             try:
-                while await self._round() >= WALLETS // 4:
-                    await self._tidy()
-                await self._tidy()
+                begun, limit = time.monotonic(), WALLETS_BESIDE_CALLS if courtesy.pressed else WALLETS
+                claimed = await self._round(lane, limit) if first or limit == WALLETS else 0
+                if time.monotonic() - tidied_at > TIDY_SECONDS:
+                    tidied_at = time.monotonic()
+                    await self._tidy(lane)
+                if claimed >= limit // 4:
+                    await courtesy.rest_after(time.monotonic() - begun)
+                    continue
             except (DatabaseError, TakenOver) as fault:
                 _log.warning("a round was cut short: %s", fault or type(fault).__name__)
             await asyncio.sleep(self._interval_seconds)
 
-    async def _round(self) -> int:
-        async with self._in_work:
-            claimed = 0 if self._stopping else await self._pipeline.run(WALLETS)
+    async def _round(self, lane: Pipeline, limit: int) -> int:
+        async with self._in_work[lane]:
+            claimed = 0 if self._stopping else await lane.run(limit)
             self.worked += claimed
             return claimed
 
-    async def _tidy(self) -> None:
-        if time.monotonic() - self._tidied_at > TIDY_SECONDS:
-            self._tidied_at = time.monotonic()
-            await self._pipeline.budgets.give_back(all_of_them=False)
-            self.backlog = await self._pipeline.backlog()
+    async def _tidy(self, lane: Pipeline) -> None:
+        await lane.budgets.give_back(all_of_them=False)
+        self.backlog = await lane.backlog()
 
     async def drain(self) -> None:
-        """Begin nothing new, let the round in work end, and give back what was not spent of budgets."""
+        """Begin nothing new, let the rounds in work end, and give back what was not spent of budgets."""
         self._stopping = True
         try:
-            async with self._in_work:
-                await self._pipeline.close()
+            for lane in self._lanes:
+                async with self._in_work[lane]:
+                    await lane.close()
         except DatabaseError as fault:
             _log.warning("slices of budgets come back when their leases run out: %s", fault)
 

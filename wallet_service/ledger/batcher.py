@@ -79,6 +79,8 @@ class Limits:
 class Counts:
     """What has happened since the start; read by telemetry."""
 
+    submitted: int = 0
+    """Commands that were ever given, refused ones included."""
     commands: int = 0
     batches: int = 0
     races_lost: int = 0
@@ -127,6 +129,7 @@ class Batcher:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
+        self.counts.submitted += 1
         if deadline != self._burst:
             # What one call submits shares its deadline, and does not stand in its own way.
             self._burst, self._before = deadline, self._size

@@ -118,7 +118,7 @@ begin
     select distinct on (n.wallet_id, n.event_id) n.*, j.program_id, j.now
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, kind smallint, source text, source_event_id text,
-      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content text
+      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content json
     )
     join jsonb_to_recordset(v_judged) as j (ordinal integer, program_id text, now bigint, verdict integer)
       on j.ordinal = n.ordinal and j.verdict = 0
@@ -134,7 +134,7 @@ begin
       ledger.moment(n.occurred),
       -- A microsecond per place keeps the order in which events came.
       ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
-      n.content::json, '{}'
+      n.content, '{}'
     from n
     order by n.wallet_id, n.event_id
     on conflict (wallet_id, event_id) do nothing
@@ -339,10 +339,10 @@ begin
   update earning.event as e
   set
     state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
-    clawed_back = n.clawed_back, debt = n.debt, result = n.result::json
+    clawed_back = n.clawed_back, debt = n.debt, result = coalesce(n.result, e.result)
   from json_to_recordset(p_events) as n (
     wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
-    debt bigint, result text
+    debt bigint, result json
   )
   where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from wallet_service.kernel.clock import NEVER, Instant, from_datetime
@@ -79,6 +79,10 @@ class CompiledRule:
         return self.pick(at)
 
 
+Match: TypeAlias = tuple[CompiledRule, Sequence[int]]
+"""A rule that matches, and the lines that it is about."""
+
+
 class Compiled:
     """A version of a ruleset with its campaigns, ready to price."""
 
@@ -113,10 +117,10 @@ class Compiled:
         names = [name for name, _ in self._by_attributes]
         return self.zone is other.zone and names == [name for name, _ in other._by_attributes]
 
-    def matching(self, at: Occasion, moment: Instant) -> list[tuple[CompiledRule, Sequence[int]]]:
+    def matching(self, at: Occasion, moment: Instant) -> list[Match]:
         """Return the rules that match, in order of priority, each with the lines it is about."""
         index = self._index_at(moment, at.basket.kind)
-        found: list[tuple[CompiledRule, Sequence[int]]] = []
+        found: list[Match] = []
         for position in sorted(_positions(index, at)):
             rule = self._rules[position]
             lines = rule.lines(at)

@@ -11,7 +11,7 @@ from operator import add
 from typing import Protocol
 
 from wallet_service.kernel.clock import Instant
-from wallet_service.rules.compiler import Compiled, CompiledRule
+from wallet_service.rules.compiler import Compiled, CompiledRule, Match
 from wallet_service.rules.composing import Contender, amounts, composed
 from wallet_service.rules.model import Award, Basket, CapKey, CapUse, Customer, Headroom, Period, Priced, Trim
 from wallet_service.rules.occasion import Occasion
@@ -22,15 +22,20 @@ from wallet_service.rules.rounding import apportioned
 def cap_keys(compiled: Compiled, basket: Basket, customer: Customer, moment: Instant) -> tuple[CapKey, ...]:
     """Return the caps that reach beyond this order and may trim it; ask what is left of them before pricing."""
     at = compiled.occasion(basket, customer, moment)
+    return cap_keys_of(at, compiled.matching(at, moment))
+
+
+def cap_keys_of(at: Occasion, matching: Sequence[Match]) -> tuple[CapKey, ...]:
+    """Return the same for rules that are known to match."""
     found: dict[str, CapKey] = {}
-    for rule, _ in compiled.matching(at, moment):
+    for rule, _ in matching:
         for limit in rule.limits:
             if limit.period is not Period.ORDER:
                 key = limit.key_at(at)
-                found.setdefault(
-                    key,
-                    CapKey(key=key, period=limit.period, limit=limit.limit, campaign_id=limit.campaign_id),
-                )
+                if key not in found:
+                    found[key] = CapKey(
+                        key=key, period=limit.period, limit=limit.limit, campaign_id=limit.campaign_id
+                    )
     return tuple(found.values())
 
 
@@ -48,9 +53,17 @@ def price(
     return price_at(compiled.occasion(basket, customer, moment), moment, compiled, headroom)
 
 
-def price_at(at: Occasion, moment: Instant, compiled: Compiled, allowance: Allowance) -> Priced:
-    """Return the same for an occasion that is made already, in the ruleset's time zone."""
-    return _Pricing(at, compiled, allowance).run(moment)
+def price_at(
+    at: Occasion,
+    moment: Instant,
+    compiled: Compiled,
+    allowance: Allowance,
+    *,
+    matching: Sequence[Match] | None = None,
+) -> Priced:
+    """Return the same for an occasion that is made already, in the ruleset's time zone, and for rules that match it."""
+    matching = compiled.matching(at, moment) if matching is None else matching
+    return _Pricing(at, compiled, allowance).run(matching)
 
 
 class _Pricing:
@@ -69,10 +82,10 @@ class _Pricing:
         self._own: Sequence[int] = tuple(self._total)
         """What each line was given by rules that do not multiply."""
 
-    def run(self, moment: Instant) -> Priced:
+    def run(self, matching: Sequence[Match]) -> Priced:
         """Price depth by depth: a multiplier needs what it multiplies."""
         by_depth: dict[int, list[tuple[CompiledRule, Sequence[int]]]] = {}
-        for rule, lines in self._compiled.matching(self._at, moment):
+        for rule, lines in matching:
             by_depth.setdefault(rule.depth, []).append((rule, lines))
         for depth in sorted(by_depth):
             raws = [(rule, self._raw(rule, lines)) for rule, lines in by_depth[depth]]

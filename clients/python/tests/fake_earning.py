@@ -10,12 +10,15 @@ from wallet.v1.earning_pb2 import (
     EarnEvent,
     EventOutcome,
     EventRefusal,
+    ExpiryWarning,
     ExplainEventRequest,
     ExplainEventResponse,
     GetEventRequest,
     GetEventResponse,
     ListEventsRequest,
     ListEventsResponse,
+    ListExpiryWarningsRequest,
+    ListExpiryWarningsResponse,
     PutEarningPolicyRequest,
     PutEarningPolicyResponse,
     RecordedEvent,
@@ -82,3 +85,10 @@ class FakeEarningService(FakeService, earning_pb2_grpc.EarningServiceServicer):
     ) -> PutEarningPolicyResponse:
         await self._met("PutEarningPolicy", request, context)
         return PutEarningPolicyResponse(policy=request.policy)
+
+    async def ListExpiryWarnings(
+        self, request: ListExpiryWarningsRequest, context: Context
+    ) -> ListExpiryWarningsResponse:
+        await self._met("ListExpiryWarnings", request, context)
+        page, token = page_of([ExpiryWarning(warning_id=f"w{n}") for n in range(5)], request)
+        return ListExpiryWarningsResponse(warnings=page, next_page_token=token)

@@ -90,3 +90,17 @@ async def test_a_policy_is_put_with_who_and_why(client, service):
     assert await client.earning.put_policy("demo", policy, expected_version=3, **WHO) == policy
     request = service.requests["PutEarningPolicy"][0]
     assert (request.expected_version, request.accountability.actor) == (3, "eve")
+
+
+@pytest.mark.parametrize(
+    ("whose", "which"), [({"program_id": "demo"}, "program_id"), ({"wallet": CUSTOMER}, "wallet")]
+)
+async def test_warnings_ahead_of_expiry_are_read_to_the_last_page(client, service, whose, which):
+    found = [
+        warning.warning_id async for warning in client.earning.expiry_warnings(**whose, since=AT, page_size=2)
+    ]
+    assert found == ["w0", "w1", "w2", "w3", "w4"]
+    requests = service.requests["ListExpiryWarnings"]
+    assert {request.WhichOneof("of") for request in requests} == {which}
+    assert requests[0].since.ToDatetime(tzinfo=UTC) == AT
+    assert len(requests) == 3

@@ -30,7 +30,7 @@ from wallet.v1.types_pb2 import (
 )
 from wallet.v1.wallet_pb2 import Wallet
 
-from wallet_client import errors, errors_fraud, errors_review
+from wallet_client import errors
 from wallet_client.blocking import BlockingHold, WalletClient
 from wallet_client.client import AsyncWalletClient
 from wallet_client.earning import Recorded, earn_event
@@ -82,7 +82,5 @@ __all__ = [
     "WalletState",
     "earn_event",
     "errors",
-    "errors_fraud",
-    "errors_review",
     "new_id",
 ]

@@ -152,6 +152,7 @@ class BlockingEarning:
     simulate = waits(Earning.simulate)
     put_policy = waits(Earning.put_policy)
     get_policy = waits(Earning.get_policy)
+    expiry_warnings = yields(Earning.expiry_warnings)
 
 
 class WalletClient:

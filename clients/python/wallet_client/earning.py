@@ -12,11 +12,13 @@ from wallet.v1.earning_pb2 import (
     EarnEvent,
     EarningPolicy,
     EventState,
+    ExpiryWarning,
     ExplainEventRequest,
     ExplainEventResponse,
     GetEarningPolicyRequest,
     GetEventRequest,
     ListEventsRequest,
+    ListExpiryWarningsRequest,
     PurchaseEvent,
     PutEarningPolicyRequest,
     RecordedEvent,
@@ -192,3 +194,30 @@ class Earning:
             timeout_seconds=timeout_seconds,
         )
         return response.policy
+
+    async def expiry_warnings(
+        self,
+        program_id: str = "",
+        *,
+        wallet: WalletAddress | None = None,
+        since: datetime | None = None,
+        page_size: int = 0,
+        timeout_seconds: float | None = None,
+    ) -> AsyncIterator[ExpiryWarning]:
+        """Yield whose value is about to expire, of a program or of one wallet, the oldest warning first.
+
+        Ask again with `since` the `warned_at` of the last one seen: none is missed, and what comes again has the same
+        `warning_id`. The timeout is a page's.
+        """
+        request = ListExpiryWarningsRequest(program_id=program_id, since=stamp(since), page_size=page_size)
+        if wallet is not None:
+            name_wallet(request.wallet, wallet)
+        while True:
+            page = await self._calls.unary(
+                lambda line: line.earning.ListExpiryWarnings, request, timeout_seconds=timeout_seconds
+            )
+            for warning in page.warnings:
+                yield warning
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token

@@ -1,24 +1,60 @@
-"""Books of our own: what each wallet must hold, from nothing but what the service acknowledged. Pure and naive."""
+"""Books of our own: what each wallet must have come to, from nothing but what the service answered. Pure and naive."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from fractions import Fraction
 
-
-class Part(NamedTuple):
-    """Some value and when it expires."""
-
-    expires_at: datetime
-    amount: int
+from wallet_service.cli.demo.baskets import Basket
+from wallet_service.cli.demo.comebacks import Comeback
 
 
 @dataclass(slots=True, kw_only=True)
+class Sale:
+    """One basket: what it earned, what of it was paid with the wallet, and how much has come back."""
+
+    basket: Basket
+    event_id: str = ""
+    reservation_id: str = ""
+    paid: int = 0
+    earned: int = 0
+    shares: tuple[int, ...] = ()
+    """What each line earned; asked for when something comes back."""
+    lines_back: set[int] = field(default_factory=set)
+    loose_back: int = 0
+    due: int = 0
+    """What returns take of the cashback in all."""
+    restored: int = 0
+    """What returns give back of what was paid with the wallet."""
+
+    def come_back(self, comeback: Comeback) -> tuple[int, int]:
+        """Goods came back; returns what that takes of the cashback, and what it gives back, beyond what was before.
+
+        All of it is reckoned anew each time, from all that has come back so far.
+        """
+        self.lines_back |= set(comeback.lines)
+        self.loose_back += comeback.amount_minor
+        prices = [line.net_minor for line in self.basket.lines]
+        kept = [number for number in range(len(prices)) if number not in self.lines_back]
+        kept_minor = sum(prices[number] for number in kept)
+        before = self.due, self.restored
+        if comeback.everything or self.loose_back >= kept_minor:
+            self.due, self.restored = self.earned, self.paid
+        else:
+            whole = sum(self.shares[number] for number in self.lines_back) if self.shares else 0
+            rest = sum(self.shares[number] for number in kept) if self.shares else 0
+            self.due = int(whole + Fraction(rest * self.loose_back, kept_minor))
+            gone = sum(prices) - kept_minor + self.loose_back
+            self.restored = self.paid * gone // sum(prices)
+        return self.due - before[0], self.restored - before[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """What a reservation holds, and until when."""
 
-    parts: list[Part]
+    amount: int
     expires_at: datetime
 
 
@@ -26,68 +62,44 @@ class Hold:
 class Book:
     """One household's wallet."""
 
-    lots: dict[datetime, int] = field(default_factory=dict)
+    sales: dict[int, Sale] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
-    credited: int = 0
+    issued: int = 0
     redeemed: int = 0
-    expired: int = 0
+    restored: int = 0
+    taken_back: int = 0
+    """By returns: clawed back, or owed until later earnings pay."""
+    adjusted: int = 0
     holds_expired: int = 0
-
-    @property
-    def available(self) -> int:
-        """What may be spent."""
-        return sum(self.lots.values())
 
     @property
     def reserved(self) -> int:
         """What is held."""
-        return sum(part.amount for hold in self.holds.values() for part in hold.parts)
+        return sum(hold.amount for hold in self.holds.values())
 
-    def credit(self, amount: int, expires_at: datetime) -> None:
-        """Value came in."""
-        self.credited += amount
-        self._give([Part(expires_at, amount)])
+    def hold(self, reservation_id: str, amount: int, expires_at: datetime) -> None:
+        """Value was reserved."""
+        self.holds[reservation_id] = Hold(amount=amount, expires_at=expires_at)
 
-    def hold(self, reservation_id: str, amount: int, expires_at: datetime) -> int:
-        """Value was reserved, soonest-expiring first; returns how much of it there is not: 0, if the service is right."""
-        parts: list[Part] = []
-        for expiry in sorted(self.lots):
-            taken = min(self.lots[expiry], amount)
-            amount -= taken
-            parts.append(Part(expiry, taken))
-            self.lots[expiry] -= taken
-            if not amount:
-                break
-        self.lots = {expiry: left for expiry, left in self.lots.items() if left}
-        self.holds[reservation_id] = Hold(parts=parts, expires_at=expires_at)
-        return amount
-
-    def spend(self, reservation_id: str, amount: int) -> int:
-        """Held value was committed, soonest-expiring first; returns how much of it was not held."""
+    def spend(self, reservation_id: str, amount: int) -> None:
+        """Held value was committed."""
         hold = self.holds[reservation_id]
+        self.holds[reservation_id] = Hold(amount=hold.amount - amount, expires_at=hold.expires_at)
         self.redeemed += amount
-        left: list[Part] = []
-        for part in hold.parts:
-            taken = min(part.amount, amount)
-            amount -= taken
-            if taken < part.amount:
-                left.append(Part(part.expires_at, part.amount - taken))
-        hold.parts = left
-        return amount
 
-    def end(self, reservation_id: str) -> None:
-        """Return what a reservation still held to where it came from."""
-        self._give(self.holds.pop(reservation_id).parts)
+    def end(self, reservation_id: str) -> int:
+        """Forget a reservation; returns what it still held."""
+        return self.holds.pop(reservation_id).amount
+
+    def accept(self, comeback: Comeback) -> None:
+        """Goods came back."""
+        due, restored = self.sales[comeback.basket.basket_id].come_back(comeback)
+        self.taken_back += due
+        self.restored += restored
 
     def pass_time(self, now: datetime) -> None:
-        """Let what is overdue at this moment expire."""
+        """Let the holds that are overdue at this moment expire."""
         for reservation_id, hold in list(self.holds.items()):
             if hold.expires_at <= now:
                 self.holds_expired += 1
                 self.end(reservation_id)
-        for expires_at in [expires_at for expires_at in self.lots if expires_at <= now]:
-            self.expired += self.lots.pop(expires_at)
-
-    def _give(self, parts: list[Part]) -> None:
-        for expires_at, amount in parts:
-            self.lots[expires_at] = self.lots.get(expires_at, 0) + amount

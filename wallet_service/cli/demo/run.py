@@ -21,6 +21,7 @@ from wallet_service.runtime.lifecycle import run
 from wallet_service.runtime.migrate import migrate
 
 if TYPE_CHECKING:
+    from wallet_service.cli.demo.scene import Beside
     from wallet_service.cli.demo.verdict import Verdict
 
 BASKETS_DEFAULT: Final = 5_000
@@ -39,12 +40,14 @@ class Servers:
 
 
 def run_demo(
-    *, baskets: int = BASKETS_DEFAULT, seed: int = 1, as_json: bool = False, data_dir: Path | None = None
-) -> int:
+    *, baskets: int = BASKETS_DEFAULT, seed: int = 1, as_json: bool = False, data_dir: Path | None = None,
+    beside: Beside | None = None,
+) -> int:  # fmt: skip
     """Replay real baskets and prove every invariant; returns 0, or 1 if one does not hold or the books disagree.
 
     Servers start fresh under `<data folder>/demo`, unless DATABASE_URL and REDIS_URL name others; there, only the
-    demo's own program, a new one for each run, is proved. Raises StartError with one line if it cannot begin.
+    demo's own program, a new one for each run, is proved. Raises StartError with one line if it cannot begin. `beside`
+    plays others in the same program.
     """
     if not 1 <= baskets <= BASKETS_MAX:
         raise StartError(f"--baskets: between 1 and {BASKETS_MAX:,}")
@@ -61,7 +64,9 @@ def run_demo(
 
         with ServiceChild(settings, database_url=servers.database_url, redis_url=servers.redis_url) as child:
             reading = read_baskets(baskets, seed)
-            return _play(settings, servers, child.address, reading, seed, began, as_json=as_json)
+            return _play(
+                settings, servers, child.address, reading, seed, began, as_json=as_json, beside=beside
+            )
 
 
 def _play(
@@ -73,10 +78,12 @@ def _play(
     began: float,
     *,
     as_json: bool,
+    beside: Beside | None,
 ) -> int:
     from wallet_client import WalletError
 
-    from wallet_service.cli.demo.verdict import reach_verdict, show, verdict_json
+    from wallet_service.cli.demo.showing import show, verdict_json
+    from wallet_service.cli.demo.verdict import reach_verdict
     from wallet_service.cli.show import console, json_line
 
     reached: list[Verdict] = []
@@ -86,7 +93,13 @@ def _play(
         try:
             reached.append(
                 await reach_verdict(
-                    settings, servers, address, reading, program_id=_fresh_program_id(), seed=seed
+                    settings,
+                    servers,
+                    address,
+                    reading,
+                    program_id=_fresh_program_id(),
+                    seed=seed,
+                    beside=beside,
                 )
             )
         except* (WalletError, DatabaseError) as faults:

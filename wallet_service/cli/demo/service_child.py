@@ -47,6 +47,8 @@ class ServiceChild:
                     "grpc_port": "0",
                     "workers": "1",
                     "log_level": "warning",
+                    # A day of the replay waits for the worker: it must not sleep longer than the day's work takes.
+                    "sweep_interval_ms": "30",
                 }.items()
             },
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -64,6 +63,8 @@ class Written:
     caps: list[tuple[WalletId, str, int]] = field(default_factory=list)
     slices: list[tuple[WalletId, str, int]] = field(default_factory=list)
     release: list[WalletId] = field(default_factory=list)
+    known: Mapping[EventId, Result] = field(default_factory=dict)
+    """What stands written as results; one that is still the same is not written again."""
 
 
 def _event(row: Row) -> Event:
@@ -74,6 +75,11 @@ def _event(row: Row) -> Event:
         received_at=Instant(row["received_at"]), due_at=Instant(row["due_at"]), tries=row["tries"], amount=row["amount"],
         clawed_back=row["clawed_back"], debt=row["debt"], content=_content(row["content"]), result=_result(row["result"]),
     )  # fmt: skip
+
+
+def _json(value: object) -> str:
+    """Return JSON; what is encoded already goes into it as it is."""
+    return msgspec.json.encode(value).decode()
 
 
 def digest_of(content: Content) -> str:
@@ -90,7 +96,7 @@ def _arrival(ordinal: int, arrival: Arrival, policy: Policy) -> dict[str, Any]:
         "hold": policy.hold_seconds.get(content.kind, 0) * MICROSECONDS_PER_SECOND,
         "future": policy.future_seconds_max * MICROSECONDS_PER_SECOND,
         "past": policy.past_seconds_max * MICROSECONDS_PER_SECOND, "digest": digest_of(content),
-        "content": _encode(content).decode(),
+        "content": msgspec.Raw(_encode(content)),
     }  # fmt: skip
 
 
@@ -99,7 +105,7 @@ async def accept(
 ) -> list[int]:
     """Take events in; returns a verdict for each, as `sql/functions/01_accept.sql` names them."""
     rows = [_arrival(ordinal, arrival, policy) for ordinal, (arrival, policy) in enumerate(arrivals)]
-    found = await db.fetch(_SQL["accept"], json.dumps(rows), timeout_seconds=timeout_seconds)
+    found = await db.fetch(_SQL["accept"], _json(rows), timeout_seconds=timeout_seconds)
     return [row["verdict"] for row in found]
 
 
@@ -180,12 +186,12 @@ async def read_budgets_left(
     return {row[0]: row[1] for row in rows}
 
 
-def _row(event: Event) -> dict[str, Any]:
+def _row(event: Event, written: Result | None) -> dict[str, Any]:
     wakes = event.content.order_ref if event.kind is EventKind.PURCHASE else ""
     return {
         "wallet_id": event.wallet_id, "event_id": event.event_id, "state": int(event.state), "due": event.due_at,
         "tries": event.tries, "amount": event.amount, "clawed_back": event.clawed_back, "debt": event.debt,
-        "result": _encode(event.result).decode(), "wakes": wakes,
+        "result": None if event.result is written else msgspec.Raw(_encode(event.result)), "wakes": wakes,
     }  # fmt: skip
 
 
@@ -197,8 +203,9 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
         {"wallet_id": wallet, "slice_id": part, "amount": amount} for wallet, part, amount in written.slices
     ]
     rows = await db.fetch(
-        _SQL["record"], lease, written.wallets, json.dumps([_row(event) for event in written.events]),
-        json.dumps(caps), json.dumps(slices), written.release, timeout_seconds=timeout_seconds,
+        _SQL["record"], lease, written.wallets,
+        _json([_row(event, written.known.get(event.event_id)) for event in written.events]), _json(caps), _json(slices),
+        written.release, timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return {WalletId(str(row[0])) for row in rows}
 

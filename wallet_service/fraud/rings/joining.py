@@ -52,6 +52,7 @@ def joined(waiting: Sequence[Waiting], limits: HubLimits, fresh: Callable[[], Ri
     sets: Sets[RingId | WalletId] = Sets()
     keys: list[KeyState] = []
     stale: set[RingId] = set()
+    touched: set[RingId | WalletId] = set()
     for key, links in by_key.items():
         first = links[0]
         holder = first.holder_id or first.wallet_id
@@ -61,9 +62,11 @@ def joined(waiting: Sequence[Waiting], limits: HubLimits, fresh: Callable[[], Ri
         if not hub:
             for link in links:
                 sets.unite(places.of(link.wallet_id), places.of(holder))
+            if degree > 1:
+                touched.add(places.of(holder))
         elif not first.hub and first.holder_ring is not None:
             stale.add(first.holder_ring)  # it may have hung together by this key alone
-    return _written(sets, places, keys, stale, fresh)
+    return _written(sets, places, keys, stale, touched, fresh)
 
 
 class _Places:
@@ -86,7 +89,7 @@ class _Places:
 
 def _written(
     sets: Sets[RingId | WalletId], places: _Places, keys: list[KeyState], stale: set[RingId],
-    fresh: Callable[[], RingId],
+    touched: set[RingId | WalletId], fresh: Callable[[], RingId],
 ) -> Joins:  # fmt: skip
     sizes = places.sizes
     rings: dict[RingId, tuple[int, bool]] = {ring: (sizes[ring], True) for ring in stale}
@@ -94,6 +97,10 @@ def _written(
     members: list[tuple[WalletId, RingId]] = []
     for group in sets.all():
         if len(group) == 1:
+            # Another tie between wallets of one ring changes who is in it as little as a circle that closes is harmless.
+            if group[0] in sizes and group[0] in touched:
+                ring = RingId(group[0])
+                rings[ring] = (sizes[ring], ring in stale)
             continue
         within = sorted({RingId(node) for node in group if node in sizes}, key=lambda r: (-sizes[r], r))
         alone = [WalletId(node) for node in group if node not in sizes]

@@ -10,6 +10,8 @@ module of what refuses; all are named here, so that a caller writes `errors.Insu
 from wallet_client.errors.calls import *
 from wallet_client.errors.checkout import *
 from wallet_client.errors.earning import *
+from wallet_client.errors.fraud import *
 from wallet_client.errors.programs import *
+from wallet_client.errors.review import *
 from wallet_client.errors.roots import *
 from wallet_client.errors.wallets import *

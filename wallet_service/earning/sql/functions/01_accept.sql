@@ -39,7 +39,7 @@ begin
     select distinct on (n.wallet_id, n.event_id) n.*, j.program_id, j.now
     from json_to_recordset(p_events) as n (
       ordinal integer, wallet_id uuid, event_id uuid, kind smallint, source text, source_event_id text,
-      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content text
+      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content json
     )
     join jsonb_to_recordset(v_judged) as j (ordinal integer, program_id text, now bigint, verdict integer)
       on j.ordinal = n.ordinal and j.verdict = 0
@@ -55,7 +55,7 @@ begin
       ledger.moment(n.occurred),
       -- A microsecond per place keeps the order in which events came.
       ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
-      n.content::json, '{}'
+      n.content, '{}'
     from n
     order by n.wallet_id, n.event_id
     on conflict (wallet_id, event_id) do nothing

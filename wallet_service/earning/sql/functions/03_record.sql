@@ -1,7 +1,8 @@
--- Promise: writes what was decided about events of the wallets that are still leased by p_lease, what that uses of caps
--- and of slices of budgets, and wakes returns that waited for an order. Then gives the wallets of p_release back to the
--- queue, due when their next event is. Answers the wallets that are still leased: of the others nothing is written.
--- Raises WL002 if a slice has less left than is used: nothing is written, and the worker must ask for another.
+-- Promise: writes what was decided about events of the wallets that are still leased by p_lease (a null result stays as
+-- it is), what that uses of caps and of slices of budgets, and wakes returns that waited for an order. Then gives the
+-- wallets of p_release back to the queue, due when their next event is. Answers the wallets that are still leased: of the
+-- others nothing is written. Raises WL002 if a slice has less left than is used: nothing is written, and the worker must
+-- ask for another.
 -- Locks: the wallets' rows in the queue in ascending order, then the slices in ascending order, then the events.
 create or replace function earning.record(
   p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]
@@ -51,10 +52,10 @@ begin
   update earning.event as e
   set
     state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
-    clawed_back = n.clawed_back, debt = n.debt, result = n.result::json
+    clawed_back = n.clawed_back, debt = n.debt, result = coalesce(n.result, e.result)
   from json_to_recordset(p_events) as n (
     wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
-    debt bigint, result text
+    debt bigint, result json
   )
   where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
 

@@ -1,10 +1,8 @@
 """What a call can end with when a program's fraud policy has a say in it."""
 
-# A refusal is named after its reason, so that both are found by one word.
-
 from __future__ import annotations
 
-from wallet_client.errors import NotFound, Refused
+from wallet_client.errors.roots import NotFound, Refused
 
 
 class FraudRefused(Refused, reason="FRAUD_REFUSED"):

@@ -1,10 +1,9 @@
 """What a call can end with when a person has a say in it."""
 
-# A refusal is named after its reason, so that both are found by one word.
-
 from __future__ import annotations
 
-from wallet_client.errors import NotFound, Refused, ReservationEnded
+from wallet_client.errors.roots import NotFound, Refused
+from wallet_client.errors.wallets import ReservationEnded
 
 
 class UnderReview(Refused, reason="UNDER_REVIEW"):

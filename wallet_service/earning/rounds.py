@@ -1,0 +1,37 @@
+"""What one round of the worker has in hand, from its claim to its mark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wallet_service.earning import store
+from wallet_service.earning.asking import Asked
+from wallet_service.earning.model import Event, EventId, Result
+from wallet_service.earning.policy import Desk
+from wallet_service.fraud.model import Signals
+from wallet_service.kernel.ids import WalletId
+from wallet_service.rules.model import Profile
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """What one round has in hand."""
+
+    lease: str
+    claims: list[store.Claim]
+    due: list[Event] = field(default_factory=list)
+    related: list[Event] = field(default_factory=list)
+    owing: list[Event] = field(default_factory=list)
+    pace: dict[WalletId, store.Pace] = field(default_factory=dict)
+    used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
+    signals: dict[EventId, Signals] = field(default_factory=dict)
+    profiles: dict[WalletId, Profile] = field(default_factory=dict)
+    desks: dict[WalletId, Desk] = field(default_factory=dict)
+    asked: dict[int, Asked] = field(default_factory=dict)
+    known: dict[EventId, Result] = field(default_factory=dict)
+    """What stands written as the result of each event."""
+
+    @property
+    def wallets(self) -> list[WalletId]:
+        """The wallets that were claimed."""
+        return [claim.wallet_id for claim in self.claims]
