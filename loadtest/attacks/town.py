@@ -10,7 +10,7 @@ from typing import Final
 
 from loadtest.attacks import cycling, draining, farms, lookalikes, referrals
 from loadtest.attacks.acts import DAY, HOUR, Act, Customer, From, Scene, Season, What
-from wallet_service.cli.demo.baskets import Basket
+from loadtest.attacks.journey import Visit
 
 FAMILIES: Final = (
     "device-farm", "slow-farm", "referral-ring", "referral-chain", "cycling", "splitting", "takeover", "credentials",
@@ -51,15 +51,15 @@ SMALL: Final = Size(
 """For a look of a few seconds."""
 
 
-def populate(baskets: Sequence[Basket], season: Season, seed: int, size: Size | None = None) -> Scene:
-    """Return everybody and everything that happens. The same baskets, season, seed and size give the same."""
+def populate(visits: Sequence[Visit], season: Season, seed: int, size: Size | None = None) -> Scene:
+    """Return everybody and everything that happens. The same visits, season, seed and size give the same."""
     size = size or Size()
 
     def dice(what: str) -> random.Random:
         # Dice of their own: another number of one family does not change the others.
         return random.Random(f"{seed}/{what}")
 
-    town, victims = households(baskets, season, dice("households"))
+    town, victims = households(visits, season, dice("households"))
     chosen = dice("victims").sample(victims, min(size.takeovers + size.bursts, len(victims)))
     stolen, burst = chosen[: size.takeovers], chosen[size.takeovers :]
     return town.add(
@@ -81,38 +81,38 @@ def populate(baskets: Sequence[Basket], season: Season, seed: int, size: Size | 
 
 
 def households(
-    baskets: Sequence[Basket], season: Season, rng: random.Random
+    visits: Sequence[Visit], season: Season, rng: random.Random
 ) -> tuple[Scene, list[draining.Victim]]:
     """Return real households at their baskets, each with a phone, a home and a card, and those with much to lose.
 
     Some buy another phone or change their password on the way, and many are now and then behind their carrier's address.
     """
     scene = Scene()
-    began = min(basket.at for basket in baskets)
-    theirs: dict[int, list[tuple[int, Basket]]] = {}
-    for basket in baskets:
-        at = _second(basket.at, began)
+    began = min(visit.at for visit in visits)
+    theirs: dict[int, list[tuple[int, Visit]]] = {}
+    for visit in visits:
+        at = _second(visit.at, began)
         if at < season.seconds:
-            theirs.setdefault(basket.household, []).append((at, basket))
+            theirs.setdefault(visit.household, []).append((at, visit))
     victims: list[draining.Victim] = []
-    for household, visits in theirs.items():
+    for household, their_visits in theirs.items():
         who = f"household-{household}"
         opening = min(int(rng.lognormvariate(7.2, 0.7)), 12_000)
         scene.customers.append(Customer(who=who, kind="household", opening_minor=opening))
         home = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
-        scene.acts += _visits(rng, who, visits, home, season)
-        if opening >= WORTH_STEALING_MINOR and visits[0][0] < season.attacked_from:
+        scene.acts += _visits(rng, who, their_visits, home, season)
+        if opening >= WORTH_STEALING_MINOR and their_visits[0][0] < season.attacked_from:
             victims.append(draining.Victim(who=who, place=home))
     return scene, victims
 
 
 def _visits(
-    rng: random.Random, who: str, visits: list[tuple[int, Basket]], home: From, season: Season
+    rng: random.Random, who: str, visits: list[tuple[int, Visit]], home: From, season: Season
 ) -> list[Act]:
     acts: list[Act] = []
     phone_at = rng.randrange(season.seconds) if rng.random() < NEW_PHONE_SHARE else season.seconds
     password_at = rng.randrange(season.seconds) if rng.random() < NEW_PASSWORD_SHARE else None
-    for number, (at, basket) in enumerate(visits, 1):
+    for number, (at, visit) in enumerate(visits, 1):
         away = rng.random() < CARRIER_SHARE
         place = From(
             device=home.device if at < phone_at else f"{who}-new-phone",
@@ -120,15 +120,15 @@ def _visits(
             payment=home.payment,
             credentials_at=password_at if password_at is not None and password_at <= at else None,
         )
-        order = f"basket-{basket.basket_id}"
+        order = f"basket-{visit.number}"
         if number % VISITS_PER_REDEMPTION == 0:
-            wanted = basket.total_minor // 2
+            wanted = visit.total_minor // 2
             if wanted >= REDEMPTION_MIN_MINOR:
                 acts.append(
                     Act(at=at, who=who, what=What.REDEEM, place=place, amount_minor=wanted, order=order)
                 )
         acts.append(
-            Act(at=at, who=who, what=What.PURCHASE, place=place, amount_minor=basket.total_minor, order=order)
+            Act(at=at, who=who, what=What.PURCHASE, place=place, amount_minor=visit.total_minor, order=order)
         )
     return acts
 

@@ -14,17 +14,15 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.attacks.acts import Season
+from loadtest.attacks.journey import read_visits
 from loadtest.attacks.town import Size
 from loadtest.fraud.draw import draw
 from loadtest.fraud.policy import STARTER
 from loadtest.fraud.run import Wanted, play_season
 from loadtest.fraud.score import Setting
 from loadtest.stage import ROOT, staged
-from wallet_service.cli.demo.baskets import read_baskets
 from wallet_service.runtime.migrate import migrate
 
-BASKETS_PER_HOUSEHOLD: Final = 20
-"""How many the demo's reader takes a household to have."""
 OUT: Final = ROOT / "build" / "fraud-report.json"
 PICTURES: Final = ROOT / "docs" / "img"
 
@@ -42,7 +40,7 @@ def main() -> int:
         asyncio.run(migrate(stage.database_url))
         say("servers run; reading baskets")
         wanted = Wanted(
-            baskets=read_baskets(asked.households * BASKETS_PER_HOUSEHOLD, asked.seed).baskets,
+            visits=read_visits(asked.households, asked.seed),
             season=Season(days=asked.days, quiet_days=asked.quiet_days), seed=asked.seed, policy=asked.policy, size=Size(),
         )  # fmt: skip
         report = asyncio.run(play_season(stage, wanted, say))

@@ -17,6 +17,7 @@ import grpc
 from wallet_client import AsyncWalletClient
 
 from loadtest.attacks.acts import Scene, Season
+from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size, populate
 from loadtest.fraud.desk import Desk
 from loadtest.fraud.play import Play
@@ -25,7 +26,6 @@ from loadtest.fraud.score import Judged, as_json, families, honest, settings
 from loadtest.fraud.seen import Moment, Records
 from loadtest.fraud.till import ACTOR, CALL_SECONDS, WHY, Till, played_at
 from loadtest.stage import Stage
-from wallet_service.cli.demo.baskets import Basket
 from wallet_service.fraud.devices import DeviceKeys
 from wallet_service.runtime.config import load_settings
 from wallet_service.runtime.keys import load_device_keys
@@ -47,7 +47,7 @@ SERVICE: Final = {"WALLET_SWEEP_INTERVAL_MS": "50", "WALLET_FRAUD_BUDGET_MS": "5
 class Wanted:
     """What is played."""
 
-    baskets: Sequence[Basket]
+    visits: Sequence[Visit]
     season: Season
     seed: int
     policy: Path
@@ -57,7 +57,7 @@ class Wanted:
 async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) -> dict[str, Any]:
     """Play a season and return the report."""
     began = time.monotonic()
-    scene = populate(wanted.baskets, wanted.season, wanted.seed, wanted.size)
+    scene = populate(wanted.visits, wanted.season, wanted.seed, wanted.size)
     say(f"{len(scene.customers):,} customers, {len(scene.acts):,} acts, {wanted.season.days} days")
     process = stage.serve(settings=SERVICE)
     database = await asyncpg.connect(stage.database_url, timeout=CALL_SECONDS)

@@ -6,11 +6,11 @@ import asyncio
 from datetime import UTC, datetime
 
 from loadtest.attacks.acts import Season
+from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size
 from loadtest.fraud.policy import STARTER
 from loadtest.fraud.run import Wanted, play_season
 from loadtest.stage import staged
-from wallet_service.cli.demo.baskets import Basket
 from wallet_service.fraud.document import parsed
 from wallet_service.runtime.migrate import migrate
 
@@ -26,11 +26,11 @@ def test_the_starter_policy_is_one_that_can_be_put_in_force():
 
 
 def test_a_script_is_stopped_before_it_got_far_and_a_household_is_left_in_peace():
-    visit = Basket(household=1, basket_id=1, at=datetime(2017, 1, 1, 12, tzinfo=UTC), total_minor=2_000)
+    visit = Visit(household=1, number=1, at=datetime(2017, 1, 1, 12, tzinfo=UTC), total_minor=2_000)
     with staged() as stage:
         asyncio.run(migrate(stage.database_url))
         wanted = Wanted(
-            baskets=[visit], season=Season(days=2, quiet_days=1), seed=1, policy=STARTER, size=NOBODY
+            visits=[visit], season=Season(days=2, quiet_days=1), seed=1, policy=STARTER, size=NOBODY
         )
         report = asyncio.run(play_season(stage, wanted, lambda _: None))
     (family,) = report["families"]

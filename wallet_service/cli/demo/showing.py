@@ -89,6 +89,7 @@ def _facts(verdict: Verdict) -> dict[str, str]:
         "clawed back": f"{worth(last.by_now.clawed_back)}; {worth(tally.owed_minor)} are owed still",
         "cashback expired": worth(last.by_now.expired),
         "left in the wallets": worth(last.standing.total),
+        **verdict.beside,
     }
 
 
@@ -112,6 +113,7 @@ def verdict_json(verdict: Verdict, seconds: float) -> dict[str, object]:
         "holds_expired": verdict.holds_expired,
         "months": [{**asdict(closing), "difference": closing.difference} for closing in verdict.closings],
         "differences": list(verdict.differences),
+        "beside": verdict.beside,
         "calls": [asdict(timing) for timing in verdict.timings],
         "reconciliation": as_plain(verdict.report),
     }
