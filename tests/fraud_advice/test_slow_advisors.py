@@ -13,7 +13,6 @@ from wallet_service.fraud.advice import ModelAdvice, RingAdvice, RingEars
 from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.model import By, Measure, Policy, Window
 from wallet_service.fraud.opinions import Opinion
-from wallet_service.fraud.plan import plan_of
 from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.rings.service import Rings
 from wallet_service.fraud.service import Fraud
@@ -54,7 +53,7 @@ async def fraud(database_url, redis_url):
 async def gathered(fraud: Fraud):
     tried = attempt()
     began = time.monotonic()
-    (signals,) = await fraud.gather([(tried, InForce(version=1, policy=ASKING, plan=plan_of(ASKING)))])
+    (signals,) = await fraud.gather([(tried, InForce(1, ASKING))])
     return signals, time.monotonic() - began
 
 
