@@ -50,10 +50,13 @@ async def serve_and_measure(run: Run, parts: set[str]) -> None:
         await figures.unary(run, process)
     if "batch" in parts:
         await figures.batches(run, process)
-    if "fraud" in parts:
-        await figures.guarded(run, process)
     run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
     run.stage.stop(process)
+    if "fraud" in parts:
+        # Nothing is given up here because a machine is busy: what is measured is the whole of the work.
+        process = run.stage.serve(settings={"WALLET_FRAUD_BUDGET_MS": "2000"})
+        await figures.guarded(run, process)
+        run.stage.stop(process)
 
 
 def figures_memory(pid: int) -> float:

@@ -37,10 +37,10 @@ def wallet_ids(count: int) -> list[str]:
     return [str(uuid.UUID(bytes=hashlib.md5(b"w%d" % i).digest())) for i in range(1, count + 1)]  # noqa: S324
 
 
-def program() -> admin_pb2.Program:
-    """Return the program that everything is measured on."""
+def program(program_id: str = PROGRAM) -> admin_pb2.Program:
+    """Return the program that everything is measured on, or another like it."""
     return admin_pb2.Program(
-        program_id=PROGRAM, display_name="Bench", mode=admin_pb2.PROGRAM_MODE_LIVE, asset="EUR", exponent=2,
+        program_id=program_id, display_name="Bench", mode=admin_pb2.PROGRAM_MODE_LIVE, asset="EUR", exponent=2,
         currency="EUR", rate_numerator=1, rate_denominator=1,
         redemption=admin_pb2.RedemptionPolicy(
             maximum_share_bp=10_000, step_minor=1, quote_ttl_seconds=300, reservation_ttl_seconds=900,
@@ -77,6 +77,15 @@ async def seed(database_url: str, first: int, last: int, entries_each: int = 0) 
                 await connection.execute(_SQL["seed_entries"], start, end, entries_each, timeout=300)
         await connection.execute("vacuum analyze ledger.wallet, ledger.entry", timeout=600)
         await connection.execute("checkpoint", timeout=600)
+    finally:
+        await connection.close()
+
+
+async def move(database_url: str, program_id: str, first: int, last: int) -> None:
+    """Give wallets that were seeded to another program."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(_SQL["move_wallets"], program_id, first + 1, last, timeout=60)
     finally:
         await connection.close()
 

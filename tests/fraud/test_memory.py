@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 import redis.asyncio
-from attempts import PROGRAM, RING, START, attempt, keys, limit, phone, planned, wallet
+from attempts import PROGRAM, RING, START, attempt, keys, limit, phone, wallet
 
 from wallet_service.fraud.model import By, Measure, Policy, Trace, Window
 from wallet_service.fraud.publication import InForce
@@ -48,7 +48,7 @@ def fraud(database, cache):
 
 
 def ruled(*limits, **fields):
-    return InForce(version=1, policy=Policy(limits=limits, **fields), plan=planned(*limits, **fields))
+    return InForce(1, Policy(limits=limits, **fields))
 
 
 async def seen(fraud, in_force, *attempts):

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from rig import ACCOUNTABLE, Api, calling, open_shop, refusal, token, until
 from ruling import device, limit, open_ruled, rule
-from wallet.v1 import fraud_pb2
+from wallet.v1 import fraud_pb2, review_pb2
 
 from wallet_service.fraud.document import differences, parsed, pretty, written
 from wallet_service.transport.scopes import Scope
@@ -179,3 +179,25 @@ async def test_a_whole_policy_can_be_tried_in_shadow(api):
     )
     held = (await ruled.reserve(500)).reservation
     await api(ruled.shop.commit(held.reservation_id))
+
+
+async def test_a_hold_that_waits_has_a_case_with_the_signals_of_its_moment(api):
+    caught = limit("MANY", above=1, verdict="review")
+    ruled = await open_ruled(api, caught)
+    await ruled.reserve(device=device("phone"))
+    held = (await ruled.reserve(700, device=device("phone"))).reservation
+    found = []
+
+    async def opened() -> bool:
+        page = await api(review_pb2.ListCasesRequest(program_id=ruled.program_id))
+        found[:] = page.cases
+        return bool(found)
+
+    await until(opened, 10)
+    (case,) = found
+    assert (case.subject_id, list(case.reasons), case.amount_minor) == (held.reservation_id, ["MANY"], 700)
+    shown = await api(review_pb2.GetCaseRequest(case_id=case.case_id))
+    signals = {signal.name: signal.value for signal in shown.evidence.signals}
+    assert signals["count.wallet.hour"] == "2"
+    assert len(signals["device"]) == 32
+    assert shown.evidence.policy_version == 1

@@ -10,7 +10,7 @@ import pytest
 
 from wallet_service.fraud.document import parsed
 from wallet_service.fraud.model import Judgement, Signals
-from wallet_service.fraud.policy import judge
+from wallet_service.fraud.policy import Judge, judge
 
 TABLE = json.loads(Path(__file__).with_name("situations.json").read_text())
 WRITTEN = ("verdict", "reasons", "shadow_verdict", "shadow_reasons", "unknown", "conflict")
@@ -24,7 +24,9 @@ def test_the_judge_says_what_people_wrote_down(situation):
     expected = {name: situation[name] for name in WRITTEN if name in situation}
     # What is acted on would also have been done if nothing were in shadow.
     expected.setdefault("shadow_verdict", expected.get("verdict", "allow"))
-    assert judge(signals, policy) == msgspec.convert(expected, Judgement)
+    judgement = msgspec.convert(expected, Judgement)
+    assert judge(signals, policy) == judgement
+    assert Judge(policy)(signals) == judgement
 
 
 def test_there_are_enough_situations_and_each_is_told_once():

@@ -18,7 +18,6 @@ from wallet_service.fraud.devices import NOWHERE, Context
 from wallet_service.fraud.evidence import record_of
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.model import Judgement, Of, Signals, Traces, Verdict
-from wallet_service.fraud.policy import judge
 from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
@@ -39,7 +38,7 @@ _COUNTS_FROM, _COUNTS_BELOW = Reason.QUOTE_INVALID.number, Reason.PROGRAM_IMMUTA
 _FRAUD: Final = frozenset({Reason.FRAUD_REFUSED, Reason.DEVICE_CONFLICT})
 
 
-class ReserveWish(Struct, frozen=True, kw_only=True):
+class ReserveWish(Struct, frozen=True, kw_only=True, gc=False):
     """A reservation as the caller asked for it. `program_id` is known if the wallet was named by its customer."""
 
     wallet_id: WalletId
@@ -84,10 +83,15 @@ class Judging:
         dossiers = [Dossier(wish=wish, traces=self._fraud.traces(wish.context)) for wish in wishes]
         if not self._fraud.policies.any:
             return dossiers
+        clocks: dict[ProgramId, Instant] = {}
         for dossier in dossiers:
-            program_id = await self._program_of(dossier.wish)
+            wish = dossier.wish
+            program_id = wish.program_id or self._programs.get(wish.wallet_id)
+            if program_id is None:
+                program_id = await self._program_of(wish)
             if program_id is not None:
-                self._take_up(dossier, program_id, self._now(program_id))
+                now = clocks.get(program_id) or clocks.setdefault(program_id, self._now(program_id))
+                self._take_up(dossier, program_id, now)
         ruled = [dossier for dossier in dossiers if dossier.in_force is not None]
         found = await self._fraud.gather(
             [(each.attempt, each.in_force) for each in ruled if each.attempt and each.in_force]
@@ -106,9 +110,6 @@ class Judging:
             )  # fmt: skip
 
     async def _program_of(self, wish: ReserveWish) -> ProgramId | None:
-        known = wish.program_id or self._programs.get(wish.wallet_id)
-        if known is not None:
-            return known
         try:
             view = await self._ledger.view(wish.wallet_id, 0)
         except DatabaseError:
@@ -132,7 +133,7 @@ class Judging:
                 return None
         gathered = dossier.signals or dossier.attempt.signals()
         dossier.signals = _with_wallet(gathered, dossier, wallet, now)
-        dossier.judgement = judge(dossier.signals, dossier.in_force.policy)
+        dossier.judgement = dossier.in_force.judge(dossier.signals)
         return dossier.judgement
 
     @staticmethod
@@ -178,11 +179,13 @@ def _with_wallet(signals: Signals, dossier: Dossier, wallet: Wallet, now: Instan
     share_bp = SHARE_WHOLE_BP
     if wish.amount < available:
         share_bp = wish.amount * SHARE_WHOLE_BP // available
-    mine = () if device is None else ("", device.key, *device.others)
-    second = device is not None and any(
-        hold.device not in mine and hold.expires_at > now and hold.reservation_id != wish.reservation_id
-        for hold in wallet.holds
-    )
+    second = False
+    if device is not None and wallet.holds:
+        mine = ("", device.key, *device.others)
+        second = any(
+            hold.device not in mine and hold.expires_at > now and hold.reservation_id != wish.reservation_id
+            for hold in wallet.holds
+        )
     return replace(
         signals, share_bp=share_bp, second_device=second,
         wallet_age_seconds=max(0, now - wallet.opened_at) // MICROSECONDS_PER_SECOND,

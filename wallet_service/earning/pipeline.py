@@ -162,7 +162,7 @@ class Pipeline:
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
-                fraud=None if in_force is None else in_force.policy, signals=work.signals,
+                fraud=None if in_force is None else in_force.judge, signals=work.signals,
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]

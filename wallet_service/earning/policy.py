@@ -28,8 +28,7 @@ from wallet_service.earning.model import (
     value_of,
 )
 from wallet_service.fraud.model import Judgement, Of, Pace, PaceLimits, Signals, Verdict
-from wallet_service.fraud.model import Policy as FraudPolicy
-from wallet_service.fraud.policy import judge, judge_pace
+from wallet_service.fraud.policy import Judge, judge_pace
 from wallet_service.kernel.clock import NEVER, Instant, after
 from wallet_service.kernel.errors import Reason
 from wallet_service.kernel.ids import uuid5
@@ -87,7 +86,7 @@ class Desk:
     bought: bool = False
     window_events: int = 0
     window_value_minor: int = 0
-    fraud: FraudPolicy | None = None
+    fraud: Judge | None = None
     """Of a program that has none, `limits` are all there is."""
     signals: dict[EventId, Signals] = field(default_factory=dict)
     judged: dict[EventId, Judgement] = field(default_factory=dict)
@@ -220,7 +219,7 @@ def _judged(desk: Desk, event: Event) -> Judgement:
             of=Of.EVENT, amount=value_of(event.content), kind=event.kind.name.lower(), wallet_id=event.wallet_id,
             traces=event.content.traces,
         )  # fmt: skip
-        judgement = judge(desk.signals.get(event.event_id, blind), desk.fraud)
+        judgement = desk.fraud(desk.signals.get(event.event_id, blind))
     desk.judged[event.event_id] = judgement
     return judgement
 

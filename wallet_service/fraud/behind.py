@@ -35,7 +35,6 @@ PAUSE_SECONDS: Final = 0.02
 AGAIN_SECONDS: Final = 600
 """Within this a wallet that is seen with the same thing again is not written down again."""
 RECENT_MAX: Final = 200_000
-_THINGS: Final = (By.DEVICE, By.ADDRESS, By.PAYMENT, By.REFERRER)
 _T = TypeVar("_T")
 
 
@@ -61,8 +60,11 @@ class Behind:
 
     def saw(self, attempt: Attempt) -> None:
         """Note what a wallet was seen with, unless that was written down a moment ago."""
-        for by in _THINGS:
-            trace = attempt.traces.by(by)
+        traces = attempt.traces
+        for by, trace in (
+            (By.DEVICE, traces.device), (By.ADDRESS, traces.address), (By.PAYMENT, traces.payment),
+            (By.REFERRER, traces.referrer),
+        ):  # fmt: skip
             if trace is None:
                 continue
             known = (attempt.wallet_id, trace.key)

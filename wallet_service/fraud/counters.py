@@ -16,14 +16,16 @@ from wallet_service.fraud.model import Measure
 from wallet_service.fraud.plan import Counted, Plan
 from wallet_service.fraud.question import DAY_SECONDS, Groups, Question, Tally, member_of
 from wallet_service.kernel.ids import ProgramId
-from wallet_service.runtime.cache import Cache
+from wallet_service.runtime.cache import Cache, Script
 
 BEHIND_SECONDS: Final = 1.0
 
 
-def _script(name: str) -> str:
+def _script(name: str) -> Script:
     lua = resources.files("wallet_service.fraud").joinpath("lua")
-    return "".join(lua.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("records", name))
+    return Script(
+        "".join(lua.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("records", name))
+    )
 
 
 _COUNT: Final = _script("count")
@@ -89,7 +91,7 @@ class Counters:
             group.lines.append((group.place(each.name), each.first_second, members))
         await self._behind(_REMEMBER, groups)
 
-    async def _behind(self, script: str, groups: Groups) -> None:
+    async def _behind(self, script: Script, groups: Groups) -> None:
         await self._cache.evaluate(
             script, groups.packed(_today()), timeout_seconds=BEHIND_SECONDS, behind=True
         )

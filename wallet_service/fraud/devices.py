@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from wallet_service.fraud.model import Trace, Traces
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.signing import keyed_hash
@@ -14,8 +16,7 @@ FIRST_KEY: Final = "k0"
 """The key whose hashes carry no name: what was kept before keys had any."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Context:
+class Context(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defaults=True):
     """Where a call comes from, as the caller tells it. Empty or None: not told. Not printable: it names a person."""
 
     fingerprint: str = ""
@@ -26,6 +27,9 @@ class Context:
     referrer: str = ""
     attested: bool | None = None
     credentials_changed_at: Instant | None = None
+
+    def __repr__(self) -> str:
+        return "Context(...)"
 
 
 NOWHERE: Final = Context()
@@ -43,18 +47,19 @@ class DeviceKeys:
         """Return what is kept of a context."""
         if context == NOWHERE:
             return _NO_TRACES
-        device = self.trace("", context.fingerprint) or self.trace("app", context.app_instance)
-        agent = self.trace("agent", context.user_agent)
+        fingerprint, app = context.fingerprint, context.app_instance
+        # Most calls tell little, and this is on the way of every one.
         return Traces(
-            device=device, address=self.trace("address", context.address), payment=self.trace("payment", context.payment_hash),
-            referrer=self.trace("referrer", context.referrer), agent="" if agent is None else agent.key,
+            device=self.trace("", fingerprint) if fingerprint else self.trace("app", app) if app else None,
+            address=self.trace("address", context.address) if context.address else None,
+            payment=self.trace("payment", context.payment_hash) if context.payment_hash else None,
+            referrer=self.trace("referrer", context.referrer) if context.referrer else None,
+            agent=self.trace("agent", context.user_agent).key if context.user_agent else "",
             attested=context.attested, credentials_changed_at=context.credentials_changed_at,
         )  # fmt: skip
 
-    def trace(self, what: str, text: str) -> Trace | None:
+    def trace(self, what: str, text: str) -> Trace:
         """Return the hashes of a text; an address that reads like an agent has other hashes."""
-        if not text:
-            return None
         said = f"{what}\0{text}" if what else text
         if len(self.keys) == 1:
             return Trace(key=self._hashed(self.active, said))

@@ -10,7 +10,6 @@ from typing import Final
 
 from wallet_service.fraud import store
 from wallet_service.fraud.document import parsed
-from wallet_service.fraud.plan import plan_of
 from wallet_service.fraud.publication import InForce
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.runtime.errors import DatabaseError
@@ -57,7 +56,7 @@ class Policies:
                     # Written by a version of the service that knows more: what this one knows stays in force.
                     _log.error("the fraud policy of %s cannot be read: %s", program_id, findings[0].message)
                     continue
-                self._known[program_id] = InForce(version=version, policy=policy, plan=plan_of(policy))
+                self._known[program_id] = InForce(version, policy)
 
     async def run(self) -> None:
         """Refresh for ever; a database that is away leaves what is known."""

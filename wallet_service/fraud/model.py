@@ -168,7 +168,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """What was seen of a device or address is forgotten so long after it was last seen."""
 
 
-class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Trace(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What is kept of a fingerprint or an address: its keyed hash, and those under the other keys of the ring."""
 
     key: str
@@ -179,7 +179,7 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.key in keys or any(other in keys for other in self.others)
 
 
-class Traces(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Traces(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """All that is kept of where something came from; None: the caller did not say."""
 
     device: Trace | None = None
@@ -206,7 +206,7 @@ class Traces(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 return None
 
 
-class Signals(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Signals(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What is known at the moment of judging. None, or absent from `readings`: nobody can tell."""
 
     of: Of
@@ -231,7 +231,7 @@ class Signals(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ring_reasons: tuple[str, ...] = ()
 
 
-class Judgement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Judgement(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A verdict and every reason for it; apart from it, what limits in shadow would have made of it."""
 
     verdict: Verdict = Verdict.ALLOW

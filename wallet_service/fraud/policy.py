@@ -35,6 +35,52 @@ _TOLD: Final = frozenset({Measure.CREDENTIALS_AGE, Measure.ATTESTATION})
 """What only the caller can tell: untold is not unknown, it is absent."""
 
 
+class Judge:
+    """The judge of one policy. Almost always nothing speaks, and that is found out before anything is made of it."""
+
+    __slots__ = ("_counted", "_others", "_policy")
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        redemptions = [limit for limit in policy.limits if limit.of is Of.REDEMPTION]
+        counted = [limit for limit in redemptions if limit.window is not None and limit.above is not None]
+        self._counted = {
+            by: [(limit.reading, limit.above or 0) for limit in counted if limit.by is by]
+            for by in By
+            if any(limit.by is by for limit in counted)
+        }
+        self._others = [limit for limit in redemptions if limit not in counted]
+
+    def __call__(self, signals: Signals) -> Judgement:
+        """Judge as `judge` does."""
+        if signals.of is Of.REDEMPTION and self._nothing_speaks(signals):
+            return _ALLOWED
+        return judge(signals, self._policy)
+
+    def _nothing_speaks(self, signals: Signals) -> bool:
+        readings, policy = signals.readings, self._policy
+        for by, limits in self._counted.items():
+            if by is By.WALLET or signals.traces.by(by) is not None:
+                for reading, above in limits:
+                    found = readings.get(reading)
+                    if found is None or found > above:
+                        return False
+        for limit in self._others:
+            found = _found(limit, signals)
+            if found is None or _passes_bound(limit, found):
+                return False
+        above_minor = policy.review.above_minor
+        return (
+            not signals.second_device
+            and (signals.traces.device is not None or policy.devices.missing is Verdict.ALLOW)
+            and (above_minor is None or signals.amount <= above_minor)
+            and signals.wallet_id not in policy.trusted.wallets
+        )
+
+
+_ALLOWED: Final = Judgement()
+
+
 class _Voice(NamedTuple):
     """What one limit or rule says."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from wallet_service.fraud.model import Policy
-from wallet_service.fraud.plan import Plan
+from wallet_service.fraud.plan import plan_of
+from wallet_service.fraud.policy import Judge
 from wallet_service.kernel.clock import Instant
 
 
@@ -20,12 +21,16 @@ class PolicyVersion(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class InForce(Struct, frozen=True, kw_only=True, eq=False):
-    """A policy that decides: its version, what it says and what must be counted for it."""
+class InForce:
+    """A policy that decides: its version, what it says, what must be counted for it, and its judge."""
 
-    version: int
-    policy: Policy
-    plan: Plan
+    __slots__ = ("judge", "plan", "policy", "version")
+
+    def __init__(self, version: int, policy: Policy) -> None:
+        self.version = version
+        self.policy = policy
+        self.plan = plan_of(policy)
+        self.judge = Judge(policy)
 
 
 class ReportLine(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.model import By, Measure
+from wallet_service.fraud.model import By, Measure, Of
 from wallet_service.fraud.plan import Plan, Shelf
 from wallet_service.kernel.ids import ProgramId
 
@@ -93,46 +93,51 @@ class Groups:
         return _pack(self.plain(day))
 
 
+Step = tuple[By, str, int, bool, Shelf]
+"""What is done in one place at one second: by what, the beginning of the record's name, its shape, whether it has members."""
+
+
 class Question:
     """One question about many attempts."""
 
     def __init__(self) -> None:
         self._shapes: list[Any] = [((), (), (), (), 0)]
-        self._numbers: dict[tuple[Shelf, int], int] = {}
+        self._steps: dict[tuple[Plan, Of, str, int], list[Step]] = {}
         self._groups = Groups()
         self._asked: dict[ProgramId, list[tuple[int, int, Shelf | None]]] = {}
 
     def add(self, number: int, attempt: Attempt, plan: Plan) -> None:
         """Ask about an attempt."""
-        program_id, second, amount = attempt.program_id, attempt.second, attempt.amount
+        program_id, second, traces = attempt.program_id, attempt.second, attempt.traces
         group, asked = self._groups.of(program_id), self._asked.setdefault(program_id, [])
-        for shelf in plan.shelves(attempt.of, attempt.kind):
-            if shelf.by is By.WALLET:
-                place = group.place(shelf.name + attempt.wallet_id)
-                member = _device_member(attempt, group, place) if shelf.distinct else ""
+        names, lines, wallet_id = group.names, group.lines, attempt.wallet_id
+        at = (plan, attempt.of, attempt.kind, second)
+        for by, name, shape, distinct, shelf in self._steps.get(at) or self._planned(at):
+            if by is By.WALLET:
+                place = names.setdefault(name + wallet_id, len(names) + 1)
+                member = _device_member(attempt, group, place) if distinct else ""
             else:
-                trace = attempt.traces.by(shelf.by)
+                trace = traces.device if by is By.DEVICE else traces.by(by)
                 if trace is None:
                     continue
-                place = group.place(shelf.name + trace.key)
+                place = names.setdefault(name + trace.key, len(names) + 1)
                 if trace.others:
-                    group.others[place] = [group.place(shelf.name + other) for other in trace.others]
-                member = member_of(attempt.wallet_id) if shelf.distinct else ""
-            group.lines += (self._shape(shelf, second), place, amount, member)
+                    group.others[place] = [group.place(name + other) for other in trace.others]
+                member = member_of(wallet_id) if distinct else ""
+            lines += (shape, place, attempt.amount, member)
             asked.append((number, second, shelf))
-        device = attempt.traces.device
+        device = traces.device
         if plan.link and device is not None:
-            place = group.place(link_name(attempt.wallet_id, device.key))
+            place = group.place(link_name(wallet_id, device.key))
             if device.others:
-                group.others[place] = [
-                    group.place(link_name(attempt.wallet_id, other)) for other in device.others
-                ]
-            group.lines += (_LINK_SHAPE, place, 0, "")
+                group.others[place] = [group.place(link_name(wallet_id, other)) for other in device.others]
+            lines += (_LINK_SHAPE, place, 0, "")
             asked.append((number, second, None))
 
-    def _shape(self, shelf: Shelf, second: int) -> int:
-        known = self._numbers.get((shelf, second))
-        if known is None:
+    def _planned(self, at: tuple[Plan, Of, str, int]) -> list[Step]:
+        plan, of, kind, second = at
+        steps: list[Step] = []
+        for shelf in plan.shelves(of, kind):
             self._shapes.append(
                 (
                     [counted.prefix for counted in shelf.counted], [counted.bucket(second) for counted in shelf.counted],
@@ -140,8 +145,9 @@ class Question:
                     [second - window.seconds for window, _ in shelf.distinct], second,
                 )
             )  # fmt: skip
-            known = self._numbers[shelf, second] = len(self._shapes)
-        return known
+            steps.append((shelf.by, shelf.name, len(self._shapes), bool(shelf.distinct), shelf))
+        self._steps[at] = steps
+        return steps
 
     @property
     def empty(self) -> bool:

@@ -36,9 +36,8 @@ from wallet_service.runtime.errors import DatabaseError
 from wallet_service.runtime.session import Statements
 
 _log = logging.getLogger(__name__)
-ASKED_MAX: Final = 256
-"""Attempts in one round trip to the cache: it answers nobody else meanwhile."""
-CALLS_MAX: Final = 128
+ASKED_MAX: Final = 128
+"""Attempts in one round trip to the cache: it answers nobody else meanwhile, and who asks of one waits for all."""
 FORGET_SECONDS: Final = 5.0
 KEPT_SHARE: Final = 0.25
 """Of the budget: what advisors may not take."""
@@ -47,7 +46,7 @@ Ruled = tuple[Attempt, InForce]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Asked:
-    """What one call asks about."""
+    """What one call asks about, or a part of it."""
 
     ruled: Sequence[Ruled]
 
@@ -72,8 +71,8 @@ class Fraud:
         self._keys = keys
         self._budget_seconds = budget_seconds
         self._counters = Counters(cache, budget_seconds)
-        self._calls: Gathering[_Asked, list[Signals]] = Gathering(
-            self._read, batch_max=CALLS_MAX, in_flight_max=1
+        self._asked: Gathering[_Asked, list[Signals]] = Gathering(
+            self._read, batch_max=ASKED_MAX, in_flight_max=1, weight_of=lambda asked: len(asked.ruled)
         )
         self.policies = Policies(db)
         self.behind = Behind(db, self._counters)
@@ -90,25 +89,23 @@ class Fraud:
         if not ruled:
             return []
         self.counts.gathered += len(ruled)
-        rounds = 1 + len(ruled) // ASKED_MAX
+        parts = [ruled[start : start + ASKED_MAX] for start in range(0, len(ruled), ASKED_MAX)]
+        found: list[list[Signals] | None] = []
         try:
-            async with asyncio.timeout(self._budget_seconds * rounds):
-                found = await self._calls.get(_Asked(ruled=ruled))
+            # Many that are decided in one call may take as long as if they came one after the other.
+            async with asyncio.timeout(self._budget_seconds * (1 + len(parts))):
+                for future in [self._asked.get(_Asked(ruled=part)) for part in parts]:
+                    found.append(await future)  # noqa: PERF401 - what came in time is kept
         except TimeoutError:
-            found = None
+            pass
         except Exception:  # noqa: BLE001 - what nobody foresaw here must not fail a payment
             _log.exception("signals could not be gathered")
-            found = None
-        if found is None:
-            self.counts.blind += len(ruled)
-            return [attempt.signals() for attempt, _ in ruled]
-        return found
+        gathered = [signals for part in found for signals in part or ()]
+        self.counts.blind += len(ruled) - len(gathered)
+        return gathered + [attempt.signals() for attempt, _ in ruled[len(gathered) :]]
 
     async def _read(self, calls: list[_Asked]) -> dict[_Asked, list[Signals]]:
-        everything = [each for call in calls for each in call.ruled]
-        signals: list[Signals] = []
-        for start in range(0, len(everything), ASKED_MAX):
-            signals += await self._signals_of(everything[start : start + ASKED_MAX])
+        signals = await self._signals_of([each for call in calls for each in call.ruled])
         found: dict[_Asked, list[Signals]] = {}
         start = 0
         for call in calls:
@@ -200,9 +197,8 @@ class Fraud:
 
 
 def _signals(attempt: Attempt, tally: Tally) -> Signals:
-    signals = attempt.signals()
     link_age = None if tally.linked_at is None else max(0, attempt.second - tally.linked_at)
-    return replace(signals, readings=tally.readings, link_age_seconds=link_age)
+    return attempt.signals(tally.readings, link_age)
 
 
 async def _opinions(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -15,7 +16,10 @@ Value = TypeVar("Value")
 
 
 class Gathering(Generic[Key, Value]):
-    """Reads by key. `read` answers what it found; its fault is the fault of every caller in that read."""
+    """Reads by key. `read` answers what it found; its fault is the fault of every caller in that read.
+
+    A read takes keys up to `batch_max` in weight, at least one; unless said each weighs one.
+    """
 
     def __init__(
         self,
@@ -23,9 +27,11 @@ class Gathering(Generic[Key, Value]):
         *,
         batch_max: int,
         in_flight_max: int,
+        weight_of: Callable[[Key], int] | None = None,
     ) -> None:
         self._read = read
         self._batch_max = batch_max
+        self._weight_of = weight_of
         self._free = in_flight_max
         self._waiting: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,8 +56,20 @@ class Gathering(Generic[Key, Value]):
         finally:
             self._free += 1
 
+    def _next_keys(self) -> list[Key]:
+        if self._weight_of is None:
+            return list(islice(self._waiting, self._batch_max))
+        keys: list[Key] = []
+        room = self._batch_max
+        for key in self._waiting:
+            room -= self._weight_of(key)
+            if keys and room < 0:
+                break
+            keys.append(key)
+        return keys
+
     async def _one_read(self) -> None:
-        keys = list(self._waiting)[: self._batch_max]
+        keys = self._next_keys()
         asked = {key: self._waiting.pop(key) for key in keys}
         try:
             found = await self._read(keys)

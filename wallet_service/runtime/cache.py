@@ -11,13 +11,14 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from wallet_service.runtime.breaker import Breaker
 from wallet_service.runtime.config import Settings
@@ -124,6 +125,21 @@ def packed(command: Sequence[str | int | bytes]) -> bytes:
     return b"".join([b"*%d\r\n" % len(raw), *(b"$%d\r\n%b\r\n" % (len(part), part) for part in raw)])
 
 
+class Script:
+    """A script of the server's, by its digest: the text is sent only to a server that does not know it yet."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.encode()
+        self.digest = sha1(self.text, usedforsecurity=False).hexdigest()
+
+
+async def _run_script(line: Line, script: Script, argument: bytes) -> object:
+    try:
+        return await line.ask("EVALSHA", script.digest, 0, argument)
+    except NoScriptError:
+        return await line.ask("EVAL", script.text, 0, argument)
+
+
 class Cache:
     """A cache that is allowed to be away. Use it from one event loop."""
 
@@ -177,7 +193,7 @@ class Cache:
         return await self._guarded(lambda: self._write(items, ttl_seconds * 1_000)) is not None
 
     async def evaluate(
-        self, script: str, argument: bytes, *, timeout_seconds: float, behind: bool = False
+        self, script: Script, argument: bytes, *, timeout_seconds: float, behind: bool = False
     ) -> bytes | None:
         """Run a script on one packed argument; None when the cache is away or has no answer in that time.
 
@@ -190,7 +206,7 @@ class Cache:
             return None
         try:
             async with asyncio.timeout(timeout_seconds):
-                answer = await line.ask("EVAL", script, 0, argument)
+                answer = await _run_script(line, script, argument)
         except (RedisError, OSError, TimeoutError):
             self.counts.failures += 1
             breaker.failed(time.monotonic())
