@@ -4,8 +4,8 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
+from back_office import Office, opened
 from hypothesis import HealthCheck, settings
-from office import Office, opened
 
 settings.register_profile(
     "rules", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from office import BY, DEMO, Office
+from back_office import BY, DEMO, Office
 
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal

@@ -9,7 +9,7 @@ import time
 
 import asyncpg
 import pytest
-from office import BY, DEMO, Office
+from back_office import BY, DEMO, Office
 
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
