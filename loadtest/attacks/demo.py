@@ -108,7 +108,7 @@ class Attackers:
         device = Device(fingerprint=act.place.device, address=act.place.address)
         try:
             hold = await self._api.checkout.reserve(
-                (self._scene.program_id, act.who),
+                self._scene.wallet_of(self._numbers[act.who]),
                 amount,
                 order,
                 device=device,

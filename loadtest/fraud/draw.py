@@ -46,6 +46,7 @@ def draw(points: Sequence[Setting], folder: Path, seed: int) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(factors, [f"x{factor:g}" for factor in factors])
     axes.set_yscale("symlog", linthresh=10)
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("every bound times")
     axes.set_ylabel("EUR")
     axes.set_title(f"What each setting would cost (seed {seed})")

@@ -30,7 +30,8 @@ async def publish(scene: Scene, reading: Reading, first: date) -> None:
             )  # fmt: skip
             group.create_task(rules.put_campaign(program_id, message, actor=ACTOR, reason=reason))
         for name, refs in segments(reading).items():
-            for begin in range(0, len(refs), MEMBERS_AT_ONCE):
+            # Also one that nobody is in: a rule may ask for it.
+            for begin in range(0, max(len(refs), 1), MEMBERS_AT_ONCE):
                 part = refs[begin : begin + MEMBERS_AT_ONCE]
                 group.create_task(
                     rules.put_segment(program_id, name, title=name, add=part, actor=ACTOR, reason=reason)
