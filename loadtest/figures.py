@@ -129,13 +129,15 @@ async def guarded(run: Run, process: Process) -> None:
 
     Turn by turn, so that whatever else the machine does meets both alike; of each the median turn counts.
     """
+    # Wallets that no other figure has used: a hold that was left open there would be another device's.
+    fresh = wallet_ids(WALLETS + 2 * ACTIVE)[WALLETS:]
     async with run.client(process.target) as client:
         await client.admin.put_program(program(GUARDED_PROGRAM), actor="bench", reason="to measure")
-        await move(run.stage.database_url, GUARDED_PROGRAM, ACTIVE, 2 * ACTIVE)
+        await move(run.stage.database_url, GUARDED_PROGRAM, WALLETS + ACTIVE, WALLETS + 2 * ACTIVE)
         await client.fraud.put_policy(GUARDED_PROGRAM, fraud_policy(), actor="bench", reason="to measure")
         both = {
-            "pairs_batch_active": Shopper(client, run.wallets[:ACTIVE], own_devices=True),
-            "pairs_batch_fraud": Shopper(client, run.wallets[ACTIVE : 2 * ACTIVE], own_devices=True),
+            "pairs_batch_active": Shopper(client, fresh[:ACTIVE], own_devices=True),
+            "pairs_batch_fraud": Shopper(client, fresh[ACTIVE:], own_devices=True),
         }
         # Each wallet and device is seen for the first time here, which the database is asked about.
         for shopper in both.values():
@@ -154,7 +156,7 @@ async def prepare(run: Run, process: Process) -> None:
     """Make the program and its wallets."""
     async with run.client(process.target) as client:
         await client.admin.put_program(program(), actor="bench", reason="to measure")
-    await seed(run.stage.database_url, 1, WALLETS)
+    await seed(run.stage.database_url, 1, WALLETS + 2 * ACTIVE)
     run.wallets = wallet_ids(WALLETS)
 
 
