@@ -245,3 +245,17 @@ def canonical_of(entry: Entry) -> bytes:
         entry.seq, entry.kind, entry.source, entry.target, entry.amount, entry.balance, entry.subject_id, entry.act_id,
         entry.lots, entry.detail, entry.at,
     )  # fmt: skip
+
+
+def credit(book: Book, amount: int, *, expires: float | None = None, pending: bool = False) -> str:
+    outcome = book.grant(amount, expires=expires, pending=pending)
+    return str(outcome.credit.credit_id)
+
+
+def in_debt(amount: int = 60, floor: int = -100) -> Book:
+    book = Book(terms=Terms(floor_minor=floor))
+    given = credit(book, amount)
+    book.commit(book.held(amount))
+    book.claw_back(given, amount)
+    assert book.wallet.available == -amount
+    return book
