@@ -32,6 +32,8 @@ GUARDED_PROGRAM: Final = "guarded"
 TURNS: Final = 5
 ACTIVE: Final = 2_000
 """Wallets that are looked at again and again."""
+SEEDED: Final = WALLETS + 2 * ACTIVE
+"""The last of them are for customers with devices of their own, and nobody else's."""
 
 
 @dataclass(slots=True)
@@ -130,10 +132,10 @@ async def guarded(run: Run, process: Process) -> None:
     Turn by turn, so that whatever else the machine does meets both alike; of each the median turn counts.
     """
     # Wallets that no other figure has used: a hold that was left open there would be another device's.
-    fresh = wallet_ids(WALLETS + 2 * ACTIVE)[WALLETS:]
+    fresh = wallet_ids(SEEDED)[WALLETS:]
     async with run.client(process.target) as client:
         await client.admin.put_program(program(GUARDED_PROGRAM), actor="bench", reason="to measure")
-        await move(run.stage.database_url, GUARDED_PROGRAM, WALLETS + ACTIVE, WALLETS + 2 * ACTIVE)
+        await move(run.stage.database_url, GUARDED_PROGRAM, WALLETS + ACTIVE, SEEDED)
         await client.fraud.put_policy(GUARDED_PROGRAM, fraud_policy(), actor="bench", reason="to measure")
         both = {
             "pairs_batch_active": Shopper(client, fresh[:ACTIVE], own_devices=True),
@@ -156,7 +158,7 @@ async def prepare(run: Run, process: Process) -> None:
     """Make the program and its wallets."""
     async with run.client(process.target) as client:
         await client.admin.put_program(program(), actor="bench", reason="to measure")
-    await seed(run.stage.database_url, 1, WALLETS + 2 * ACTIVE)
+    await seed(run.stage.database_url, 1, SEEDED)
     run.wallets = wallet_ids(WALLETS)
 
 
@@ -225,7 +227,7 @@ async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> No
     process = run.stage.serve()
     async with run.client(process.target) as client:
         for name, (count, entries_each) in (("small", small), ("large", large)):
-            first = WALLETS + 1 if name == "small" else WALLETS + small[0] + 1
+            first = SEEDED + 1 if name == "small" else SEEDED + small[0] + 1
             await seed(run.stage.database_url, first, first + count - 1, entries_each)
             ids = wallet_ids(first + count - 1)[first - 1 :]
             figure = await rate(run.stage, Shopper(client, ids).pair, 256, run.seconds)
