@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fake_rooms import COMMIT, QUOTE, SECRET, auth, refused
+from fake_rooms import COMMIT, QUOTE, SECRET, auth, open_house, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from wallet.v1 import checkout_pb2_grpc
@@ -300,3 +300,13 @@ async def test_a_client_without_tls_or_http2_harms_nobody(house):
         await writer.drain()
         writer.close()
     await house.checkout.Commit(COMMIT, metadata=auth())
+
+
+async def test_more_methods_do_not_make_every_call_dearer():
+    # The host keeps a task in wait for each method that is registered with it, and looks at all of them for each call.
+    idle = len(asyncio.all_tasks())
+    another = await open_house()
+    try:
+        assert len(asyncio.all_tasks()) - idle <= 2
+    finally:
+        await another.close()

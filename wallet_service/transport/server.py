@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -19,12 +19,16 @@ from wallet_service.runtime.errors import StartError
 from wallet_service.transport import address
 from wallet_service.transport.address import Binding
 from wallet_service.transport.auth import Authenticator
+from wallet_service.transport.directory import Directory
 from wallet_service.transport.door import Door, DoorLimits, DoorParts, Method
 from wallet_service.transport.gate import Gate, GateLimits
 from wallet_service.transport.scopes import RULES
 from wallet_service.transport.telemetry import DoorTelemetry
 from wallet_service.transport.tls import server_credentials
 from wallet_service.transport.validation import first_violation
+
+if TYPE_CHECKING:
+    from wallet_service.transport.directory import Handler
 
 _log = logging.getLogger(__name__)
 
@@ -115,11 +119,11 @@ class GrpcServer:
             maximum_concurrent_rpcs=self._calls_max(),
             compression=grpc.Compression.NoCompression,
         )
-        for service, handlers in self._handlers(gate):
-            server.add_registered_method_handlers(service, handlers)
         names = [hosted.service.full_name for hosted in self._hosted]
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        directory = Directory(self._handlers(gate))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, directory)
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], directory)
+        server.add_generic_rpc_handlers((directory,))
         port = self._listen(server)
         await server.start()
         self._server = server
@@ -146,19 +150,18 @@ class GrpcServer:
         await self._server.stop(_LAST_WORDS_SECONDS)
         return finished
 
-    def _handlers(self, gate: Gate) -> Iterable[tuple[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]]:
+    def _handlers(self, gate: Gate) -> dict[str, Handler]:
         parts = DoorParts(
             gate=gate,
             authenticator=self._authenticator,
             limits=self._limits.door,
             telemetry=self._telemetry,
         )
-        for hosted in self._hosted:
-            methods = hosted.service.methods
-            yield (
-                hosted.service.full_name,
-                {method.name: _handler(method, hosted.room, parts) for method in methods},
-            )
+        return {
+            _name_of(method): _handler(method, hosted.room, parts)
+            for hosted in self._hosted
+            for method in hosted.service.methods
+        }
 
     def _listen(self, server: grpc.aio.Server) -> int:
         binding = self._binding
@@ -195,8 +198,12 @@ class GrpcServer:
         ]
 
 
-def _handler(method: MethodDescriptor, room: object, parts: DoorParts) -> grpc.RpcMethodHandler[Any, Any]:
-    name = f"/{method.containing_service.full_name}/{method.name}"
+def _name_of(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+def _handler(method: MethodDescriptor, room: object, parts: DoorParts) -> Handler:
+    name = _name_of(method)
     answer = getattr(room, _WORD_START.sub("_", method.name).lower(), None)
     if answer is None or name not in RULES:
         missing = "rule in scopes.py" if answer is not None else f"method in {type(room).__name__}"
