@@ -24,7 +24,7 @@ test:      ## formatting, lint, types, contracts, generated code and all tests
 	@sh tools/bootstrap.sh test
 	@exec $(BIN)/python tools/check.py
 
-bench:     ## measure everything in one run; writes build/bench.json (SECONDS=4 TRIAL=… ONLY="batch echo")
+bench:     ## measure everything in one run; writes build/bench.json (SECONDS=4 TRIAL=… ONLY="batch unary")
 	@sh tools/bootstrap.sh bench
 	@exec $(BIN)/python -m loadtest.bench --seconds $(or $(SECONDS),4) $(if $(TRIAL),--trial $(TRIAL)) $(if $(ONLY),--only $(ONLY))
 

@@ -2,7 +2,7 @@
 
 make bench                      about five minutes
 make bench TRIAL=…/trial.py     with a yardstick program in the same run
-make bench ONLY="echo batch"     parts of it, while working on something
+make bench ONLY="unary batch"     parts of it, while working on something
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GROWTH_LARGE: Final = (1_000_000, 9)
 RING_LINKS: Final = 1_000_000
 """Ten million, which take two minutes to make: python -m loadtest.rings."""
 PARTS: Final = (
-    "echo", "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "earn", "growth",
+    "unary", "batch", "fraud", "in_process", "backtest", "workers", "trial", "overload", "earn", "growth",
     "rings", "model", "maturing",
 )  # fmt: skip
 EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
@@ -72,8 +72,6 @@ def measure(seconds: float, parts: set[str], trial: Path | None) -> dict[str, An
     with staged() as stage:
         asyncio.run(migrate(stage.database_url))
         run = Run(stage, seconds, say=lambda line: print(line, flush=True))
-        if "echo" in parts:
-            uvloop.run(figures.echo(run))
         if trial is not None and "trial" in parts:
             figures.yardstick(run, trial)
         if parts - ALONE:

@@ -7,7 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 import grpc
 from wallet_client import AsyncWalletClient
 
-from loadtest.measure import Figure, rate
+from loadtest.measure import Act, Figure, rate
 from loadtest.model import measure as measure_model
 from loadtest.rings import measure as measure_rings
 from loadtest.stage import ROOT, Process, Stage
@@ -77,31 +77,33 @@ def channels_to(target: str) -> list[grpc.aio.Channel]:
     ]
 
 
-async def echo(run: Run) -> None:
-    """Bare grpc.aio with messages of the same size."""
-    process = run.stage.start("-m", "loadtest.echo")
-    channels = channels_to(process.target)
-    acts = unary_acts(channels, run.token, run.wallets or wallet_ids(1_000))
-    for callers in (1, 16, 64, 256):
-        run.note("echo_unary", await rate(run.stage, acts["reserve"], callers, run.seconds), callers)
-    for channel in channels:
-        await channel.close()
-    run.stage.stop(process)
+async def turns(
+    run: Run, acts: Mapping[str, Act], callers: int, count: int = TURNS, *, middle: str = "per_s"
+) -> None:
+    """Measure acts turn by turn, so that whatever else the machine does meets all alike; the middle turn counts."""
+    found: dict[str, list[Figure]] = {name: [] for name in acts}
+    for _ in range(count):
+        for name, act in acts.items():
+            found[name].append(await rate(run.stage, act, callers, run.seconds / 2))
+    for name, figures in found.items():
+        figures.sort(key=lambda figure: float(getattr(figure, middle)))
+        run.note(name, figures[count // 2], callers)
 
 
 async def unary(run: Run, process: Process) -> None:
-    """Single calls: quotes from the cache, reserves, and pairs without gathering."""
-    channels = channels_to(process.target)
-    acts = unary_acts(channels, run.token, run.wallets)
+    """Single calls beside a bare echo of the same size: quotes from the cache, reserves; and pairs without gathering."""
+    bare = run.stage.start("-m", "loadtest.echo")
+    channels, to_echo = channels_to(process.target), channels_to(bare.target)
     # Customers who look are customers who come back: quotes are asked of a warm cache.
-    active = unary_acts(channels, run.token, run.wallets[:ACTIVE])
-    await rate(run.stage, active["quote"], 256, run.seconds)
+    quote = unary_acts(channels, run.token, run.wallets[:ACTIVE])["quote"]
+    reserve = unary_acts(channels, run.token, run.wallets)["reserve"]
+    echo = unary_acts(to_echo, run.token, run.wallets)["reserve"]
+    await rate(run.stage, quote, 256, run.seconds)
     for callers in (1, 16, 64, 256):
-        run.note("quote", await rate(run.stage, active["quote"], callers, run.seconds), callers)
-    for callers in (1, 16, 64, 256):
-        run.note("reserve_unary", await rate(run.stage, acts["reserve"], callers, run.seconds), callers)
-    for channel in channels:
+        await turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)
+    for channel in (*channels, *to_echo):
         await channel.close()
+    run.stage.stop(bare)
     async with run.client(process.target, gather=False) as client:
         shopper = Shopper(client, run.wallets)
         for callers in CALLERS:
@@ -114,9 +116,9 @@ async def batches(run: Run, process: Process) -> None:
         shopper = Shopper(client, run.wallets)
         for callers in CALLERS:
             run.note("pairs_batch", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
-        run.note("pairs_batch_in_full", await rate(run.stage, shopper.pair_in_full, 256, run.seconds), 256)
         hot = Shopper(client, run.wallets[:1])
-        run.note("hot_wallet", await rate(run.stage, hot.pair, 256, run.seconds), 256)
+        await turns(run, {"hot_wallet": hot.pair, "pairs_batch": shopper.pair}, 256, 3)
+        run.note("pairs_batch_in_full", await rate(run.stage, shopper.pair_in_full, 256, run.seconds), 256)
         weights = list(
             itertools.accumulate(1 / rank**ZIPF_EXPONENT for rank in range(1, len(run.wallets) + 1))
         )
@@ -127,10 +129,7 @@ async def batches(run: Run, process: Process) -> None:
 
 
 async def guarded(run: Run, process: Process) -> None:
-    """Pairs of customers who come back with their own devices: of a program without a fraud policy, and of one with.
-
-    Turn by turn, so that whatever else the machine does meets both alike; of each the median turn counts.
-    """
+    """Serve customers who come back with their own devices: of a program without a fraud policy, and of one with."""
     # Wallets that no other figure has used: a hold that was left open there would be another device's.
     fresh = wallet_ids(SEEDED)[WALLETS:]
     async with run.client(process.target) as client:
@@ -145,13 +144,14 @@ async def guarded(run: Run, process: Process) -> None:
         for shopper in both.values():
             await rate(run.stage, shopper.pair, 256, run.seconds)
         for callers in GUARDED:
-            turns: dict[str, list[Figure]] = {name: [] for name in both}
-            for _ in range(TURNS):
-                for name, shopper in both.items():
-                    turns[name].append(await rate(run.stage, shopper.pair, callers, run.seconds / 2))
-            for name, figures in turns.items():
-                figures.sort(key=lambda figure: figure.per_s)
-                run.note(name, figures[TURNS // 2], callers)
+            await turns(run, {name: shopper.pair for name, shopper in both.items()}, callers)
+    async with run.client(process.target, gather=False) as client:
+        single = {
+            "reserve_active": Shopper(client, fresh[:ACTIVE], own_devices=True).hold,
+            "reserve_fraud": Shopper(client, fresh[ACTIVE:], own_devices=True).hold,
+        }
+        for callers in (1, 16):
+            await turns(run, single, callers, middle="p50_ms")
 
 
 async def prepare(run: Run, process: Process) -> None:

@@ -18,6 +18,8 @@ TARGETS: Final = {
     "hot_wallet / pairs_batch 256": 0.8,
     "pairs_batch_fraud / pairs_batch_active 256": 0.85,
     "pairs_batch_fraud / pairs_batch_active 1024": 0.85,
+    "reserve p50 without / with fraud, 1 caller": 0.87,
+    "reserve p50 without / with fraud, 16 callers": 0.87,
     "growth large / small": 0.8,
     "overload useful / capacity": 0.9,
     "earn events a second / 1500": 1.0,
@@ -67,6 +69,10 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     overload = found.get("overload")
     if overload:
         result["overload useful / capacity"] = round(overload["useful_per_s"] / overload["capacity_per_s"], 2)
+    for n, callers in (("1", "1 caller"), ("16", "16 callers")):
+        if "reserve_fraud" in found:
+            without, guarded = (found[key][n]["p50_ms"] for key in ("reserve_active", "reserve_fraud"))
+            result[f"reserve p50 without / with fraud, {callers}"] = round(without / guarded, 2)
     if "earn" in found:
         result |= _earning(found["earn"])
     if "backtest" in found:

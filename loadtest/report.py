@@ -12,7 +12,7 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: made by loadtest.report -->", "<!-- end of figures -->"
 KEYS: Final = (
     "echo_unary", "quote", "reserve_unary", "pairs_unary", "pairs_batch", "pairs_batch_in_full", "pairs_batch_active",
-    "pairs_batch_fraud", "hot_wallet", "zipf", "mixed", "workers", "growth", "ledger_in_process",
+    "pairs_batch_fraud", "reserve_active", "reserve_fraud", "hot_wallet", "zipf", "mixed", "workers", "growth", "ledger_in_process",
 )  # fmt: skip
 PROCESSES: Final = ("client", "server", "postgres", "cache")
 

@@ -50,7 +50,7 @@ def program(program_id: str = PROGRAM) -> admin_pb2.Program:
 
 
 def fraud_policy() -> str:
-    """Return a policy with limits of each kind, none of which is ever reached, and a rule of devices."""
+    """Return a policy of all layers: limits of each kind, none of which is ever reached, rings, and a rule of devices."""
     high = 10**9
     limits = [
         {"name": "MANY", "measure": "count", "window": "hour", "above": high, "verdict": "refuse"},
@@ -58,6 +58,8 @@ def fraud_policy() -> str:
         {"name": "DEVICE", "measure": "count", "by": "device", "window": "hour", "above": high, "verdict": "refuse"},
         {"name": "FARM", "measure": "wallets", "by": "device", "window": "day", "above": 250, "verdict": "refuse"},
         {"name": "TAKEOVER", "measure": "link_age", "below": 0, "verdict": "review"},
+        {"name": "RING", "measure": "ring", "above": 999, "verdict": "review"},
+        {"name": "UNUSUAL", "measure": "anomaly", "above": 999, "verdict": "review"},
     ]  # fmt: skip
     return json.dumps(
         {"limits": limits, "devices": {"second_device": "refuse"}, "review": {"above_minor": high}}
@@ -118,6 +120,10 @@ class Shopper:
         return await self._checkout.reserve(
             wallet, 100, ORDER, device=device, timeout_seconds=TIMEOUT_SECONDS
         )
+
+    async def hold(self) -> None:
+        """Reserve 100, and leave it at that."""
+        await self._reserve()
 
     async def pair(self) -> None:
         """Reserve 100, commit 60: the rest goes back, which is a third entry."""
