@@ -189,7 +189,7 @@ def _start_advisors(
     anomaly = Anomaly(database, cache)
     watch_anomaly(telemetry.meter, anomaly)
     life.keep("anomaly", anomaly.run)
-    rings = Rings(database)
+    rings = Rings(database, fraud.policies)
     life.on_stop("rings", rings.close)
     ears = RingEars(rings)
     life.keep("ring-links", ears.run)

@@ -5,6 +5,7 @@ Part of the program's fraud policy, and stored with it by field names. What is n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -97,5 +98,7 @@ def out_of_range(rules: RingRules) -> Iterator[tuple[str, str]]:
 
 
 def mark_of(rules: RingRules) -> str:
-    """Return a text that differs where rules differ; empty for those that nobody has changed."""
-    return "" if rules == DEFAULTS else msgspec.json.encode(rules, order="deterministic").decode()
+    """Return a short text that differs where rules differ; empty for those that nobody has changed."""
+    if rules == DEFAULTS:
+        return ""
+    return hashlib.sha256(msgspec.json.encode(rules, order="deterministic")).hexdigest()[:16]

@@ -41,7 +41,7 @@ class _Spot(NamedTuple):
     angle: float
 
 
-def drawn(ring: RingState, graph: Graph, found: Suspicion, names: Mapping[WalletId, str]) -> str:
+def drawn(ring: RingState, graph: Graph, found: Suspicion) -> str:
     """Return the picture of a ring, with the reasons against it."""
     wallets, keys = _chosen(graph)
     shown = {member.wallet_id for member in wallets}
@@ -67,7 +67,7 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion, names: Mapping[Wallet
         *_edges(ties, at, key_at),
         *_arrows(graph.ties, at),
         *(_key_shape(key, spot, hub=key in hubs) for key, spot in sorted(key_at.items())),
-        *(_wallet_shape(member, at[member.wallet_id], names) for member in ordered),
+        *(_wallet_shape(member, at[member.wallet_id]) for member in ordered),
         *_legend(),
         *_reasons(found, graph, len(ordered), height),
         "</svg>",
@@ -152,8 +152,8 @@ def _key_shape(key: Key, spot: _Spot, *, hub: bool) -> str:
     )
 
 
-def _wallet_shape(member: Member, spot: _Spot, names: Mapping[WalletId, str]) -> str:
-    name = names.get(member.wallet_id, member.wallet_id[:8])
+def _wallet_shape(member: Member, spot: _Spot) -> str:
+    name = member.customer_ref or member.wallet_id[:8]
     short = name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
     left = math.cos(spot.angle) < 0
     turned = math.degrees(spot.angle) + (180 if left else 0)
