@@ -1503,10 +1503,23 @@ begin
 
   if p_label <> '' then
     insert into review.label as l (wallet_id, subject_kind, subject_id, program_id, label, actor, at)
-    values (
-      v_case.wallet_id, v_case.subject_kind, v_case.subject_id, v_case.program_id, p_label, v_case.decided_by,
-      v_case.decided_at
-    )
+    select
+      m.wallet_id, v_case.subject_kind, v_case.subject_id, coalesce(w.program_id, v_case.program_id), p_label,
+      v_case.decided_by, v_case.decided_at
+    from (
+      select v_case.wallet_id as wallet_id
+      union
+      select x.member::uuid
+      from json_array_elements_text(
+        case
+          when v_case.subject_kind = 'ring' and json_typeof(v_case.evidence -> 'signals' -> 'ring.members') = 'array'
+            then v_case.evidence -> 'signals' -> 'ring.members'
+          else '[]'
+        end
+      ) as x (member)
+    ) as m
+    left join ledger.wallet as w on w.wallet_id = m.wallet_id
+    order by m.wallet_id
     on conflict (wallet_id, subject_kind, subject_id) do update
     set label = excluded.label, actor = excluded.actor, at = excluded.at;
   end if;

@@ -29,8 +29,10 @@ _COLOURS: Final = {
     LinkKind.REFERRAL: "#db2777",
 }
 _HUB: Final = "#9ca3af"
+_PLAIN: Final = "#374151"
+_MARKED: Final = "#dc2626"
 _STYLE: Final = (
-    "text{font-family:system-ui,sans-serif;fill:#111827}.n{font-size:10px}.k{font-size:11px;fill:#fff}"
+    "text{font-family:system-ui,sans-serif;fill:#111827}.n{font-size:10px}.m{font-size:12px;font-weight:700}.k{font-size:11px;fill:#fff}"
     ".h{font-size:20px;font-weight:600}.r{font-size:13px}.e{stroke-width:1.2;stroke-opacity:.55;fill:none}"
 )
 
@@ -41,9 +43,9 @@ class _Spot(NamedTuple):
     angle: float
 
 
-def drawn(ring: RingState, graph: Graph, found: Suspicion) -> str:
-    """Return the picture of a ring, with the reasons against it."""
-    wallets, keys = _chosen(graph)
+def drawn(ring: RingState, graph: Graph, found: Suspicion, marked: WalletId | None = None) -> str:
+    """Return the picture of a ring, with the reasons against it; the wallet that is asked about stands out."""
+    wallets, keys = _chosen(graph, marked)
     shown = {member.wallet_id for member in wallets}
     ties = [tie for tie in graph.ties if tie.wallet_id in shown and tie.key in keys]
     ordered = _ordered(wallets, ties, keys)
@@ -67,7 +69,10 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion) -> str:
         *_edges(ties, at, key_at),
         *_arrows(graph.ties, at),
         *(_key_shape(key, spot, hub=key in hubs) for key, spot in sorted(key_at.items())),
-        *(_wallet_shape(member, at[member.wallet_id]) for member in ordered),
+        *(
+            _wallet_shape(member, at[member.wallet_id], marked=member.wallet_id == marked)
+            for member in ordered
+        ),
         *_legend(),
         *_reasons(found, graph, len(ordered), height),
         "</svg>",
@@ -75,8 +80,8 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _chosen(graph: Graph) -> tuple[list[Member], set[Key]]:
-    """Return the wallets and the shared keys that fit: those with the most links."""
+def _chosen(graph: Graph, marked: WalletId | None) -> tuple[list[Member], set[Key]]:
+    """Return the wallets and the shared keys that fit: the marked one, and those with the most links."""
     shared: dict[Key, int] = {}
     links: dict[WalletId, int] = {}
     for tie in graph.ties:
@@ -84,7 +89,9 @@ def _chosen(graph: Graph) -> tuple[list[Member], set[Key]]:
             shared[tie.key] = shared.get(tie.key, 0) + 1
             links[tie.wallet_id] = links.get(tie.wallet_id, 0) + (tie.degree > 1)
     keys = sorted((key for key in shared if shared[key] > 1), key=lambda key: (-shared[key], key))
-    wallets = sorted(graph.members, key=lambda m: (-links.get(m.wallet_id, 0), m.wallet_id))
+    wallets = sorted(
+        graph.members, key=lambda m: (m.wallet_id != marked, -links.get(m.wallet_id, 0), m.wallet_id)
+    )
     return wallets[:WALLETS_MAX], set(keys[:KEYS_MAX])
 
 
@@ -152,16 +159,17 @@ def _key_shape(key: Key, spot: _Spot, *, hub: bool) -> str:
     )
 
 
-def _wallet_shape(member: Member, spot: _Spot) -> str:
+def _wallet_shape(member: Member, spot: _Spot, *, marked: bool) -> str:
     name = member.customer_ref or member.wallet_id[:8]
     short = name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
     left = math.cos(spot.angle) < 0
     turned = math.degrees(spot.angle) + (180 if left else 0)
     away = -13 if left else 13
     return (
-        f'<circle cx="{spot.x:.1f}" cy="{spot.y:.1f}" r="{_radius(member.redeemed):.1f}" fill="#374151">'
+        f'<circle cx="{spot.x:.1f}" cy="{spot.y:.1f}" r="{_radius(member.redeemed):.1f}"'
+        f' fill="{_MARKED if marked else _PLAIN}">'
         f"<title>{_text(member.wallet_id)}: spent {member.redeemed}</title></circle>"
-        f'<text class="n" transform="translate({_at(spot)}) rotate({turned:.1f})" x="{away}" y="3"'
+        f'<text class="{"m" if marked else "n"}" transform="translate({_at(spot)}) rotate({turned:.1f})" x="{away}" y="3"'
         f' text-anchor="{"end" if left else "start"}">{_text(short)}</text>'
     )
 

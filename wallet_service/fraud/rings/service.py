@@ -91,48 +91,54 @@ class Rings:
         return await store.read_rings_of(self._db, wallets, timeout_seconds=timeout_seconds)
 
     async def linked(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[WalletId]:
-        """Return wallets that share a device or a payment means with this one, some dozens at most."""
+        """Return wallets that are tied to this one by a device, a payment means or a referral, some dozens at most."""
         return await store.read_linked(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
 
     async def devices(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[str]:
         """Return the hashes of the wallet's devices, the latest seen first, some dozens at most."""
         return await store.read_devices(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
 
-    async def ring(self, ring_id: RingId) -> RingState | None:
+    async def ring(self, ring_id: RingId, *, timeout_seconds: float = READ_SECONDS) -> RingState | None:
         """Return a ring as it is recorded, or None."""
-        return await store.read_ring(self._db, ring_id, timeout_seconds=READ_SECONDS)
+        return await store.read_ring(self._db, ring_id, timeout_seconds=timeout_seconds)
 
-    async def graph(self, ring: RingState) -> Graph:
+    async def graph(self, ring: RingState, *, timeout_seconds: float = READ_SECONDS) -> Graph:
         """Return a ring's wallets and links, at most so many."""
         members = await store.read_ring_wallets(
-            self._db, ring.ring_id, MEMBERS_MAX, LOOKBACK_SECONDS, timeout_seconds=READ_SECONDS
+            self._db, ring.ring_id, MEMBERS_MAX, LOOKBACK_SECONDS, timeout_seconds=timeout_seconds
         )
         ties = await store.read_ring_links(
-            self._db, [member.wallet_id for member in members], TIES_MAX, timeout_seconds=READ_SECONDS
+            self._db, [member.wallet_id for member in members], TIES_MAX, timeout_seconds=timeout_seconds
         )
         return Graph(wallets=ring.wallets, members=tuple(members), ties=tuple(ties))
 
-    async def picture(self, ring_id: RingId) -> str | None:
-        """Return a ring as it is now as SVG, the same text for the same ring; None: it is no more, or never was.
+    async def picture(
+        self, ring_id: RingId, wallet_id: WalletId | None = None, *, timeout_seconds: float = READ_SECONDS
+    ) -> str | None:
+        """Return a ring as it is now as SVG, with one wallet marked; None: it is no more, or never was.
 
-        A ring that was taken in by another is seen in that one.
+        The same text for the same ring. One that was taken in by another is seen in that one.
         """
-        ring = await self.ring(ring_id)
+        ring = await self.ring(ring_id, timeout_seconds=timeout_seconds)
         for _ in range(MERGES_MAX):
             if ring is None or ring.merged_into is None:
                 break
-            ring = await self.ring(ring.merged_into)
+            ring = await self.ring(ring.merged_into, timeout_seconds=timeout_seconds)
         if ring is None or not ring.wallets:
             return None
-        graph = await self.graph(ring)
+        graph = await self.graph(ring, timeout_seconds=timeout_seconds)
         rules = self._rules.ring_rules(program_of(graph.members))
-        return drawn(ring, graph, suspicion(graph, rules))
+        return drawn(ring, graph, suspicion(graph, rules), wallet_id)
 
-    async def picture_around(self, wallet_id: WalletId) -> str | None:
-        """Return the ring that a wallet is in now as SVG; None: it is in none."""
-        found = await self.ring_of([wallet_id], timeout_seconds=READ_SECONDS)
+    async def picture_around(
+        self, wallet_id: WalletId, *, timeout_seconds: float = READ_SECONDS
+    ) -> str | None:
+        """Return the ring that a wallet is in now, with it marked, as SVG; None: it is in none."""
+        found = await self.ring_of([wallet_id], timeout_seconds=timeout_seconds)
         signal = found.get(wallet_id)
-        return None if signal is None else await self.picture(signal.ring_id)
+        if signal is None:
+            return None
+        return await self.picture(signal.ring_id, wallet_id, timeout_seconds=timeout_seconds)
 
     async def join(self) -> int:
         """Join links that wait, at most a batch; returns how many. Nothing is changed if it is cut short."""

@@ -144,7 +144,7 @@ async def read_rings_of(
 async def read_linked(
     db: Statements, wallet_id: WalletId, limit: int, *, timeout_seconds: float
 ) -> list[WalletId]:
-    """Return wallets that share a device or a payment means with this one."""
+    """Return wallets that are tied to this one by a device, a payment means or a referral."""
     rows = await db.fetch(_SQL["linked_wallets"], wallet_id, limit, timeout_seconds=timeout_seconds)
     return [WalletId(str(row["wallet_id"])) for row in rows]
 
