@@ -207,3 +207,22 @@ def test_the_picture_in_the_manual_is_what_is_drawn():
         kept.write_text(picture)
         pytest.fail("it was missing and is drawn now")
     assert picture == kept.read_text()
+
+
+def box(text: ET.Element) -> tuple[float, float]:
+    """How far from the top and from the left of the picture a line of text stands."""
+    return float(text.get("y", "0")), float(text.get("x", "0"))
+
+
+@pytest.mark.parametrize("wallets", [1, 4, 40, 200])
+def test_the_wallet_that_is_asked_about_stands_out_and_no_name_runs_into_the_legend(wallets):
+    graph = a_graph(wallets, "somebody@example.com")
+    ring = RingState(ring_id=RingId(wallet("r")), wallets=wallets, revision=1)
+    asked = graph.members[-1].wallet_id
+    root = ET.fromstring(drawn(ring, graph, suspicion(graph, RingRules()), asked))
+    (bold,) = [text for text in root.findall("{*}text") if text.get("class") == "m"]
+    assert bold.text == "somebody@example.com"
+    lowest_of_legend = max(box(text)[0] for text in root.findall("{*}text") if text.text == "device")
+    tops = [float(circle.get("cy", "0")) for circle in root.findall("{*}circle")]
+    # Names stand outside of the circle, twenty letters of some eight units.
+    assert min(tops) - 13 - 20 * 8 > lowest_of_legend

@@ -17,11 +17,15 @@ from wallet_service.kernel.ids import WalletId
 
 WALLETS_MAX: Final = 120
 KEYS_MAX: Final = 60
-NAME_MAX: Final = 24
-WIDTH: Final = 1_000
+NAME_MAX: Final = 20
+WIDTH: Final = 1_120
 TOP: Final = 70
 _OUTER: Final = 360
-_INNER: Final = 200
+_MARGIN: Final = 200
+"""Around the circle, for names."""
+_KEYS_AT: Final = (200.0,)
+_MANY_KEYS_AT: Final = (190.0, 235.0, 280.0)
+_KEYS_IN_ONE_CIRCLE: Final = 18
 _COLOURS: Final = {
     LinkKind.DEVICE: "#2563eb",
     LinkKind.ADDRESS: "#059669",
@@ -49,11 +53,11 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion, marked: WalletId | No
     shown = {member.wallet_id for member in wallets}
     ties = [tie for tie in graph.ties if tie.wallet_id in shown and tie.key in keys]
     ordered = _ordered(wallets, ties, keys)
-    spots = _circle(len(ordered), _OUTER)
+    spots = _circle(len(ordered), (_OUTER,))
     at = {member.wallet_id: spot for member, spot in zip(ordered, spots, strict=True)}
     key_at = _key_spots(ties, at)
     hubs = {tie.key for tie in ties if tie.hub}
-    height = TOP + 2 * (_OUTER + 90) + 24 * (len(found.reasons) + 2)
+    height = TOP + 2 * (_OUTER + _MARGIN) + 24 * (len(found.reasons) + 2)
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
@@ -104,13 +108,16 @@ def _ordered(wallets: Sequence[Member], ties: Sequence[Tie], keys: set[Key]) -> 
     return sorted(wallets, key=lambda m: (sorted(of.get(m.wallet_id, [len(rank)])), m.wallet_id))
 
 
-def _circle(number: int, radius: int, turn: float = -math.pi / 2) -> list[_Spot]:
+def _circle(number: int, radii: Sequence[float], turn: float = -math.pi / 2) -> list[_Spot]:
+    """Return spots at equal distances, on one circle or on several by turns."""
     angles = [turn + 2 * math.pi * place / max(number, 1) for place in range(number)]
-    return [_spot(angle, radius) for angle in angles]
+    return [_spot(angle, radii[place % len(radii)]) for place, angle in enumerate(angles)]
 
 
 def _spot(angle: float, radius: float) -> _Spot:
-    return _Spot(WIDTH / 2 + radius * math.cos(angle), TOP + _OUTER + 70 + radius * math.sin(angle), angle)
+    return _Spot(
+        WIDTH / 2 + radius * math.cos(angle), TOP + _OUTER + _MARGIN + radius * math.sin(angle), angle
+    )
 
 
 def _key_spots(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> dict[Key, _Spot]:
@@ -125,7 +132,8 @@ def _key_spots(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> dict[Key, _
     if len(in_turn) == 1:
         return {in_turn[0]: _spot(0, 0)}
     first = angles[in_turn[0]] if in_turn else 0.0
-    return dict(zip(in_turn, _circle(len(in_turn), _INNER, first), strict=True))
+    radii = _KEYS_AT if len(in_turn) <= _KEYS_IN_ONE_CIRCLE else _MANY_KEYS_AT
+    return dict(zip(in_turn, _circle(len(in_turn), radii, first), strict=True))
 
 
 def _edges(ties: Sequence[Tie], at: Mapping[WalletId, _Spot], key_at: Mapping[Key, _Spot]) -> list[str]:
@@ -141,13 +149,19 @@ _DASHED: Final = ' stroke-dasharray="3 4"'
 
 def _arrows(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> list[str]:
     colour = _COLOURS[LinkKind.REFERRAL]
-    middle = _spot(0, 0)
     return [
-        f'<path class="e" d="M{_at(at[above])}Q{middle.x:.1f} {middle.y:.1f} {_at(at[wallet_id])}"'
+        f'<path class="e" d="M{_at(at[above])}Q{_at(_bent(at[above], at[wallet_id]))} {_at(at[wallet_id])}"'
         f' stroke="{colour}" marker-end="url(#a)"/>'
         for wallet_id, above in sorted(referred_by(ties).items())
         if wallet_id in at and above in at
     ]
+
+
+def _bent(one: _Spot, other: _Spot) -> _Spot:
+    """Return where an arrow bends to: half the way to the middle, so that those of neighbours stay at the rim."""
+    middle = _spot(0, 0)
+    x, y = (one.x + other.x) / 2, (one.y + other.y) / 2
+    return _Spot((x + middle.x) / 2, (y + middle.y) / 2, 0.0)
 
 
 def _key_shape(key: Key, spot: _Spot, *, hub: bool) -> str:
