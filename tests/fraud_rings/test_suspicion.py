@@ -150,7 +150,9 @@ async def test_a_picture_is_the_same_for_the_same_ring_whatever_came_first(town:
     picture = await town.rings.picture(ring_id)
     assert picture is not None
     assert picture == await town.rings.picture(ring_id)
-    assert picture == await town.rings.picture_around(wallet(3))
+    marked = await town.rings.picture(ring_id, wallet(3))
+    assert marked != picture
+    assert marked == await town.rings.picture_around(wallet(3))
     root = ET.fromstring(picture)
     assert len(root.findall("{*}circle")) == 24
     assert await town.rings.picture(RingId(wallet("nobody"))) is None
