@@ -156,7 +156,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         pipeline=Pipeline(database, ledger, rulesets, policies, PaceLimits(), fraud),
         lookout=Lookout(database, ledger, policies),
         anomaly=anomaly, rings=rings,
-        review=Review(database, ledger, carrying),
+        review=Review(database, ledger, carrying, rings),
         review_worker=ReviewWorker(
             database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
         ),
@@ -189,7 +189,7 @@ def _start_advisors(
     anomaly = Anomaly(database, cache)
     watch_anomaly(telemetry.meter, anomaly)
     life.keep("anomaly", anomaly.run)
-    rings = Rings(database)
+    rings = Rings(database, fraud.policies)
     life.on_stop("rings", rings.close)
     ears = RingEars(rings)
     life.keep("ring-links", ears.run)

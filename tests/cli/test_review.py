@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
 
 import grpc
 from command import Running, the_one_line, wallet
@@ -13,12 +16,16 @@ from wallet.v1 import earning_pb2, earning_pb2_grpc, types_pb2
 
 def doubt(up: Running, customer: str) -> None:
     """Send a purchase that is too large to be simply believed."""
-    token = wallet("token", "--data-dir", str(up.data_dir)).stdout.strip()
     line = earning_pb2.OrderLine(sku="tv", quantity=1, unit_price_minor=6_000_000)
+    bought = earning_pb2.PurchaseEvent(order_ref=str(uuid.uuid4()), currency="EUR", lines=[line])
+    send(up, customer, purchase=bought)
+
+
+def send(up: Running, customer: str, **what: Any) -> None:
+    token = wallet("token", "--data-dir", str(up.data_dir)).stdout.strip()
     event = earning_pb2.EarnEvent(
         source="till", source_event_id=str(uuid.uuid4()),
-        wallet=types_pb2.WalletRef(customer=types_pb2.Customer(program_id="demo", customer_ref=customer)),
-        purchase=earning_pb2.PurchaseEvent(order_ref=str(uuid.uuid4()), currency="EUR", lines=[line]),
+        wallet=types_pb2.WalletRef(customer=types_pb2.Customer(program_id="demo", customer_ref=customer)), **what,
     )  # fmt: skip
     event.occurred_at.GetCurrentTime()
     with grpc.insecure_channel(up.target) as channel:
@@ -70,3 +77,26 @@ def test_a_case_is_listed_shown_taken_and_decided(up: Running) -> None:
         5_000,
     )
     assert wallet("review", "list", "--state", "nonsense", *here).returncode == 2
+
+
+def test_a_reviewer_gets_a_picture_of_who_hangs_together(up: Running, tmp_path: Path) -> None:
+    here = ("--data-dir", str(up.data_dir))
+    doubt(up, "anna")
+    (case,) = [str(case["case_id"]) for case in waiting(up, 1)]
+    file = tmp_path / "ring.svg"
+    refused = wallet("review", "picture", case, "--out", str(file), *here)
+    assert refused.returncode == 1
+    assert "CASE_WITHOUT_RING" in the_one_line(refused)
+    assert not file.exists()
+    policy = tmp_path / "policy.json"
+    policy.write_text("{}")
+    assert wallet("fraud", "policy", "apply", "demo", str(policy), *here).returncode == 0
+    send(up, "anna", action=earning_pb2.ActionEvent(kind=earning_pb2.EVENT_KIND_REFERRAL, subject="berta"))
+    end = time.monotonic() + 30
+    while (drawn := wallet("review", "picture", case, "--out", str(file), *here)).returncode:
+        assert time.monotonic() < end, drawn.stderr
+    assert drawn.stdout == f"{file}\n"
+    assert len(ET.parse(file).getroot().findall("{*}circle")) == 2
+    nowhere = wallet("review", "picture", case, "--out", str(tmp_path / "no" / "ring.svg"), *here)
+    assert nowhere.returncode == 2
+    assert "cannot be written" in nowhere.stderr

@@ -61,6 +61,14 @@ async def test_a_farm_is_found_while_it_works_and_a_person_is_asked(api, shared_
         return any(case.subject == review_pb2.CASE_SUBJECT_RING for case in listed.cases)
 
     await until(has_a_case, 20)
+    found = (await api(review_pb2.ListCasesRequest(wallet=types_pb2.WalletRef(wallet_id=wallets[1])))).cases
+    of_hold = next(case for case in found if case.subject == review_pb2.CASE_SUBJECT_RESERVATION)
+    evidence = (await api(review_pb2.GetCaseRequest(case_id=of_hold.case_id))).evidence
+    assert set(evidence.linked_wallet_ids) == set(wallets) - {wallets[1]}
+    assert evidence.devices
+    picture = (await api(review_pb2.GetCasePictureRequest(case_id=of_hold.case_id))).svg.decode()
+    assert picture.count("<circle") == 24
+    assert "farmed-23" in picture
 
 
 async def test_a_family_at_one_tablet_is_left_alone(api, shared_database_url):

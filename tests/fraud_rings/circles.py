@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from wallet_service.fraud.rings.model import Finding, Graph, HubLimits, Key, Link, LinkKind, Member, Tie
+from wallet_service.fraud.ring_rules import Hubs, RingRules
+from wallet_service.fraud.rings.model import Finding, Graph, Key, Link, LinkKind, Member, Tie
 from wallet_service.fraud.rings.service import Rings
 from wallet_service.fraud.rings.worker import RingWorker
 from wallet_service.kernel.clock import Instant
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.database import Database, DatabaseOptions
 
 DAY = 86_400_000_000
@@ -36,7 +37,7 @@ def referred(name: object, by: object, at: Instant = NOW) -> list[Link]:
     return [Link(wallet(name), referral, at), Link(wallet(by), referral, at)]
 
 
-def naive(links: Iterable[Link], limits: HubLimits) -> set[frozenset[WalletId]]:
+def naive(links: Iterable[Link], limits: Hubs) -> set[frozenset[WalletId]]:
     """Which wallets hang together, by hand: flood from each wallet over the keys that are no hubs."""
     of_key: dict[Key, set[WalletId]] = {}
     for link in links:
@@ -57,13 +58,31 @@ def naive(links: Iterable[Link], limits: HubLimits) -> set[frozenset[WalletId]]:
 
 
 @dataclass(slots=True)
+class Staff:
+    """What everybody's staff, or that of single programs, says about rings."""
+
+    everywhere: RingRules = field(default_factory=RingRules)
+    programs: dict[ProgramId, RingRules] = field(default_factory=dict)
+
+    def ring_rules(self, program_id: str) -> RingRules:
+        return self.programs.get(ProgramId(program_id), self.everywhere)
+
+    def ring_programs(self) -> list[ProgramId]:
+        return list(self.programs)
+
+
+@dataclass(slots=True)
 class Town:
     """Rings, the worker that follows the links, and what it told."""
 
     database: Database
+    staff: Staff
     rings: Rings
     told: list[Finding] = field(default_factory=list)
     now: Instant = NOW
+
+    def hubs(self, hubs: Hubs) -> None:
+        self.staff.everywhere = RingRules(hubs=hubs)
 
     @property
     def worker(self) -> RingWorker:
@@ -92,11 +111,12 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(database_url: str, limits: HubLimits | None = None) -> AsyncIterator[Town]:
+async def a_town(database_url: str, hubs: Hubs | None = None) -> AsyncIterator[Town]:
     database = await Database.open(DatabaseOptions(url=database_url), toy=True)
-    rings = Rings(database, limits)
+    staff = Staff(everywhere=RingRules(hubs=hubs or Hubs()))
+    rings = Rings(database, staff)
     try:
-        yield Town(database, rings)
+        yield Town(database, staff, rings)
     finally:
         await rings.close()
         await database.close()

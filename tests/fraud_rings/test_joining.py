@@ -10,12 +10,13 @@ from circles import DAY, NOW, Town, a_town, key, naive, seen, wallet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wallet_service.fraud.ring_rules import Hubs
 from wallet_service.fraud.rings.joining import joined, split
-from wallet_service.fraud.rings.model import HubLimits, Key, KeyState, Link, LinkKind, RingId, Waiting
+from wallet_service.fraud.rings.model import Key, KeyState, Link, LinkKind, RingId, Waiting
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import WalletId
 
-TIGHT = HubLimits(device=3, address=2, payment=3, referral=3)
+TIGHT = Hubs(device=3, address=2, payment=3, referral=3)
 LINKS = st.lists(
     st.tuples(st.integers(0, 14), st.sampled_from([LinkKind.DEVICE, LinkKind.ADDRESS, LinkKind.PAYMENT]), st.integers(0, 5)),
     max_size=45,
@@ -25,7 +26,7 @@ LINKS = st.lists(
 class Memory:
     """What the database keeps of rings, in a few dictionaries: the pure part alone, ten thousand times."""
 
-    def __init__(self, limits: HubLimits) -> None:
+    def __init__(self, limits: Hubs) -> None:
         self.limits = limits
         self.links: dict[tuple[WalletId, Key], None] = {}
         self.keys: dict[Key, KeyState] = {}
@@ -52,7 +53,7 @@ class Memory:
         new = {(link.wallet_id, link.key): link for link in links}
         waiting = [self.waiting(link) for pair, link in new.items() if pair not in self.links]
         self.links |= dict.fromkeys(new)
-        joins = joined(waiting, self.limits, self.fresh)
+        joins = joined(waiting, lambda _: self.limits, self.fresh)
         self.keys |= {state.key: state for state in joins.keys}
         moved = dict(joins.merged)
         self.ring = {wallet_id: moved.get(ring, ring) for wallet_id, ring in self.ring.items()} | dict(
@@ -98,7 +99,7 @@ def some_links(seed: int, number: int = 260) -> list[Link]:
 
 async def test_the_database_keeps_the_rings_of_a_naive_search(town: Town, monkeypatch):
     monkeypatch.setattr("wallet_service.fraud.rings.service.LINKS_IN_A_BEAT", 17)
-    town.rings._limits = TIGHT
+    town.hubs(TIGHT)
     links = some_links(1)
     for start in range(0, len(links), 40):
         await town.rings.note(links[start : start + 40])
@@ -139,7 +140,7 @@ async def test_many_who_join_at_once_find_the_rings_of_a_naive_search(database_u
 
 
 async def test_a_ring_that_hung_together_by_a_hub_alone_falls_apart(town: Town):
-    town.rings._limits = HubLimits(device=5)
+    town.hubs(Hubs(device=5))
     families = [seen(f"{family}{n}", LinkKind.PAYMENT, family) for family in "ab" for n in range(2)]
     await town.rings.note(families)
     await town.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in ("a0", "b0", "c", "d", "e")])
@@ -182,16 +183,16 @@ async def test_what_was_not_seen_for_too_long_is_forgotten_and_holds_nothing_tog
     town.now = Instant(NOW - 300 * DAY)
     await town.rings.note(aged)
     await town.settle()
-    assert await town.partition() == naive(aged, HubLimits())
+    assert await town.partition() == naive(aged, Hubs())
     town.now = NOW
     await town.settle()
     kept = [link for link in latest.values() if link.seen_at != old]
-    assert await town.partition() == naive(kept, HubLimits())
+    assert await town.partition() == naive(kept, Hubs())
     # Whoever comes later finds the rings by what is left of their keys.
     more = some_links(4)
     await town.rings.note(more)
     await town.settle()
-    assert await town.partition() == naive(kept + more, HubLimits())
+    assert await town.partition() == naive(kept + more, Hubs())
     degrees = await town.database.fetch("select kind, key, degree from fraud.link_key", timeout_seconds=5)
     linked = {(link.wallet_id, link.key) for link in kept + more}
     assert {(Key(LinkKind(row["kind"]), row["key"].hex()), row["degree"]) for row in degrees} == {

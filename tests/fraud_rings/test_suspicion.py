@@ -9,10 +9,10 @@ import pytest
 from circles import DAY, NOW, Town, graph_of, key, referred, seen, wallet
 
 from wallet_service.fraud.judgements import BEGINNING, JudgedAs, SubjectKind, judgements_after
+from wallet_service.fraud.ring_rules import Hubs, RingRules
 from wallet_service.fraud.rings.drawing import WALLETS_MAX, drawn
 from wallet_service.fraud.rings.model import (
     Graph,
-    HubLimits,
     Link,
     LinkKind,
     Member,
@@ -20,7 +20,6 @@ from wallet_service.fraud.rings.model import (
     RingState,
     Suspicion,
     Tie,
-    Weights,
 )
 from wallet_service.fraud.rings.policy import suspicion
 from wallet_service.kernel.clock import Instant
@@ -135,7 +134,7 @@ async def test_a_circle_that_closes_within_a_ring_is_seen(town: Town):
 
 
 async def test_a_shared_key_of_too_many_links_nobody(town: Town):
-    town.rings._limits = HubLimits(address=8)
+    town.hubs(Hubs(address=8))
     await town.rings.note([seen(n, ADDRESS, "carrier") for n in range(9)])
     await town.settle()
     assert await town.partition() == set()
@@ -148,19 +147,23 @@ async def test_a_picture_is_the_same_for_the_same_ring_whatever_came_first(town:
     await town.rings.note(referral_chain()[::-1])
     await town.settle()
     ring_id = (await town.rings.ring_of([wallet(3)], timeout_seconds=5))[wallet(3)].ring_id
-    names = {wallet(3): "Müller & <Söhne>"}
-    picture = await town.rings.picture(ring_id, NOW, names)
+    picture = await town.rings.picture(ring_id)
     assert picture is not None
-    assert picture == await town.rings.picture(ring_id, NOW, names)
-    assert "Müller &amp; &lt;Söhne&gt;" in picture
+    assert picture == await town.rings.picture(ring_id)
+    marked = await town.rings.picture(ring_id, wallet(3))
+    assert marked != picture
+    assert marked == await town.rings.picture_around(wallet(3))
     root = ET.fromstring(picture)
     assert len(root.findall("{*}circle")) == 24
-    assert await town.rings.picture(RingId(wallet("nobody")), NOW, {}) is None
+    assert await town.rings.picture(RingId(wallet("nobody"))) is None
+    assert await town.rings.picture_around(wallet("nobody")) is None
 
 
-def a_graph(wallets: int) -> Graph:
+def a_graph(wallets: int, name: str = "") -> Graph:
     members = tuple(
-        Member(wallet_id=wallet(n), program_id="p", first_seen=NOW, last_seen=NOW, redeemed=n)
+        Member(
+            wallet_id=wallet(n), program_id="p", first_seen=NOW, last_seen=NOW, redeemed=n, customer_ref=name
+        )
         for n in range(wallets)
     )
     ties = tuple(Tie(wallet(n), key(DEVICE, n % 3), wallets // 3, hub=n % 3 == 0) for n in range(wallets))
@@ -171,9 +174,9 @@ def a_graph(wallets: int) -> Graph:
     "name", ["<script>alert(1)</script>", '" onload="x', "]]>", "&amp;", "\x00\x1b[31m\u202e", "=cmd()" * 99]
 )
 def test_what_a_picture_shows_cannot_become_markup(name):
-    graph = a_graph(9)
+    graph = a_graph(9, name)
     ring = RingState(ring_id=RingId(wallet("r")), wallets=9, revision=1)
-    picture = drawn(ring, graph, suspicion(graph, Weights()), {wallet(n): name for n in range(9)})
+    picture = drawn(ring, graph, suspicion(graph, RingRules()))
     root = ET.fromstring(picture)
     assert {element.tag.rpartition("}")[2] for element in root.iter()} == {
         "svg", "style", "defs", "marker", "path", "rect", "text", "circle", "title"
@@ -184,7 +187,7 @@ def test_what_a_picture_shows_cannot_become_markup(name):
 def test_a_picture_of_too_many_wallets_says_how_many_are_missing():
     graph = a_graph(500)
     ring = RingState(ring_id=RingId(wallet("r")), wallets=500, revision=1)
-    picture = drawn(ring, graph, Suspicion(points=70), {})
+    picture = drawn(ring, graph, Suspicion(points=70))
     assert picture.count("<circle") == WALLETS_MAX
     assert "380 more wallets are not shown" in picture
 
@@ -192,17 +195,36 @@ def test_a_picture_of_too_many_wallets_says_how_many_are_missing():
 def test_an_empty_ring_can_be_judged_and_drawn():
     graph = Graph(wallets=0, members=(), ties=())
     ring = RingState(ring_id=RingId(wallet("r")), wallets=0, revision=1)
-    assert suspicion(graph, Weights()).points == 0
-    assert drawn(ring, graph, Suspicion(points=0), {}).startswith("<svg")
+    assert suspicion(graph, RingRules()).points == 0
+    assert drawn(ring, graph, Suspicion(points=0)).startswith("<svg")
 
 
 def test_the_picture_in_the_manual_is_what_is_drawn():
     """Delete docs/img/ring.svg and run this twice after a change."""
     graph = graph_of(referral_chain())
     ring = RingState(ring_id=RingId(wallet("r")), wallets=graph.wallets, revision=1)
-    picture = drawn(ring, graph, suspicion(graph, Weights()), {})
+    picture = drawn(ring, graph, suspicion(graph, RingRules()))
     kept = Path(__file__).parents[2] / "docs" / "img" / "ring.svg"
     if not kept.exists():
         kept.write_text(picture)
         pytest.fail("it was missing and is drawn now")
     assert picture == kept.read_text()
+
+
+def box(text: ET.Element) -> tuple[float, float]:
+    """How far from the top and from the left of the picture a line of text stands."""
+    return float(text.get("y", "0")), float(text.get("x", "0"))
+
+
+@pytest.mark.parametrize("wallets", [1, 4, 40, 200])
+def test_the_wallet_that_is_asked_about_stands_out_and_no_name_runs_into_the_legend(wallets):
+    graph = a_graph(wallets, "somebody@example.com")
+    ring = RingState(ring_id=RingId(wallet("r")), wallets=wallets, revision=1)
+    asked = graph.members[-1].wallet_id
+    root = ET.fromstring(drawn(ring, graph, suspicion(graph, RingRules()), asked))
+    (bold,) = [text for text in root.findall("{*}text") if text.get("class") == "m"]
+    assert bold.text == "somebody@example.com"
+    lowest_of_legend = max(box(text)[0] for text in root.findall("{*}text") if text.text == "device")
+    tops = [float(circle.get("cy", "0")) for circle in root.findall("{*}circle")]
+    # Names stand outside of the circle, twenty letters of some eight units.
+    assert min(tops) - 13 - 20 * 8 > lowest_of_legend

@@ -11,6 +11,7 @@ from shop import PROGRAM, Shop, opened
 from wallet_service.fraud.judged import JudgedAs, JudgementRecord, SubjectKind
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.model import PaceLimits
+from wallet_service.fraud.rings.service import Rings
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger import commands as say
 from wallet_service.ledger.model import Order
@@ -38,12 +39,13 @@ class Office:
         # Whatever is worth more than 100.00 is doubted.
         shop.limits = PaceLimits(review_value_minor=10_000)
         self.carrying = Carrying(shop.db, shop.ledger, shop.earning)
-        self.review = Review(shop.db, shop.ledger, self.carrying)
+        self.rings = Rings(shop.db)
+        self.review = Review(shop.db, shop.ledger, self.carrying, self.rings)
         self.worker = self.another_worker()
 
     def another_worker(self) -> ReviewWorker:
         shop = self.shop
-        return ReviewWorker(shop.db, Opening(shop.db, shop.ledger), self.carrying, 1)
+        return ReviewWorker(shop.db, Opening(shop.db, shop.ledger, self.rings), self.carrying, 1)
 
     async def rules(self, **terms) -> Policy:
         done = await self.review.put_policy(
@@ -158,4 +160,8 @@ async def opened_office(database_url: str, redis_url: str) -> AsyncIterator[Offi
         await shop.begin()
         shop.limits = PaceLimits(review_value_minor=10_000)
         shop.pipeline = shop.worker()
-        yield Office(shop)
+        office = Office(shop)
+        try:
+            yield office
+        finally:
+            await office.rings.close()

@@ -106,6 +106,7 @@ async def test_who_has_no_scope_of_review_sees_and_decides_nothing(api: Api, sho
         for call in (
             review_pb2.ListCasesRequest(),
             review_pb2.GetCaseRequest(case_id=case.case_id),
+            review_pb2.GetCasePictureRequest(case_id=case.case_id),
             review_pb2.DecideCaseRequest(decision=decision(case.case_id)),
             review_pb2.AssignCaseRequest(case_id=case.case_id),
         ):
@@ -123,6 +124,7 @@ async def test_only_a_senior_decides_what_is_escalated(api: Api, shop: Shop, key
 
 BAD = {
     "a case that is no id": review_pb2.GetCaseRequest(case_id="1"),
+    "a picture of what is no id": review_pb2.GetCasePictureRequest(case_id="../1"),
     "a case id of a megabyte": review_pb2.GetCaseRequest(case_id="1" * 1_000_000),
     "no decision": review_pb2.DecideCaseRequest(),
     "no verdict": review_pb2.DecideCaseRequest(decision=decision(new_id(), 0)),
@@ -160,6 +162,7 @@ async def test_what_does_not_exist_is_not_found(api: Api):
     nothing = new_id()
     for call in (
         review_pb2.GetCaseRequest(case_id=nothing),
+        review_pb2.GetCasePictureRequest(case_id=nothing),
         review_pb2.AssignCaseRequest(case_id=nothing),
         review_pb2.DecideCaseRequest(decision=decision(nothing)),
         review_pb2.EscalateCaseRequest(case_id=nothing, operation_id=new_id(), reason="x"),
@@ -178,6 +181,14 @@ async def test_one_bad_decision_leaves_the_others_untouched(api: Api, shop: Shop
     assert (first.refusal.reason, first.refusal.field) == ("FIELD_INVALID", "decisions[0].case_id")
     assert second.decided.case.state == review_pb2.CASE_STATE_REJECTED
     assert third.refusal.reason == "CASE_NOT_FOUND"
+
+
+async def test_a_case_whose_wallet_hangs_together_with_nobody_has_no_picture(api: Api, shop: Shop):
+    case = await doubted(shop)
+    refused = await refusal(api(review_pb2.GetCasePictureRequest(case_id=case.case_id)))
+    assert (refused.status, refused.reason, refused.field) == (
+        grpc.StatusCode.FAILED_PRECONDITION, "CASE_WITHOUT_RING", "case_id",
+    )  # fmt: skip
 
 
 async def test_a_policy_comes_back_as_it_was_put(api: Api, shop: Shop):

@@ -1,7 +1,8 @@
-"""`wallet review list|show|take|approve|reject|escalate|note|stats`: what people must decide."""
+"""`wallet review list|show|picture|take|approve|reject|escalate|note|stats`: what people must decide."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -83,6 +84,35 @@ def show(
         else:
             for shown in _tables(found):
                 console().print(shown)
+        return 0
+
+    _call(target, token, ca, data_dir, work)
+
+
+def picture(
+    case: CaseName,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", dir_okay=False, help="Where to; without it, ring-CASE.svg here."
+        ),
+    ] = None,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Draw the wallets that hang together with that of a case, with what they share, as an SVG file."""
+
+    async def work(client: AsyncWalletClient) -> int:
+        drawn = await client.review.picture(case)
+        file = out or Path(f"ring-{case}.svg")
+        try:
+            file.write_bytes(drawn)
+        except OSError as fault:
+            raise typer.BadParameter(f"{file} cannot be written: {fault.strerror}") from fault
+        typer.echo(str(file.absolute()))
         return 0
 
     _call(target, token, ca, data_dir, work)
@@ -215,7 +245,7 @@ def stats(
 
 
 app.command("list")(list_cases)
-for _command in (show, take, approve, reject, escalate, note, stats):
+for _command in (show, picture, take, approve, reject, escalate, note, stats):
     app.command()(_command)
 
 

@@ -107,7 +107,8 @@ class RingEars:
         """Hear of a device, an address or a payment means; who referred whom is heard by name."""
         kind = _KINDS.get(by)
         if kind is not None:
-            self._add(Link(wallet_id, Key(kind, key), at))
+            # Without the name of its key, which only the first has none of: a link keeps nothing but the hash.
+            self._add(Link(wallet_id, Key(kind, key.rpartition(".")[2]), at))
 
     def referred(self, wallet_id: WalletId, by: WalletId, at: Instant) -> None:
         """Hear that a wallet came by another one's word."""

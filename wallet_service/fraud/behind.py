@@ -13,7 +13,7 @@ from wallet_service.fraud.counters import Correction, Counters, Memory
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.model import By
-from wallet_service.fraud.opinions import Hearsay
+from wallet_service.fraud.opinions import Advisor, Hearsay
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND
 from wallet_service.runtime.errors import (
     DatabaseConflict,
@@ -48,6 +48,7 @@ class Behind:
         self._corrections: list[Correction] = []
         self._memories: list[Memory] = []
         self._judgements: list[JudgementRecord] = []
+        self._granted: list[tuple[Advisor, Attempt]] = []
         self._recent: dict[tuple[str, str], int] = {}
         self._wake = asyncio.Event()
         self.dropped = 0
@@ -56,7 +57,8 @@ class Behind:
     @property
     def waiting(self) -> int:
         """How much is still to be written."""
-        return len(self._sightings) + len(self._corrections) + len(self._memories) + len(self._judgements)
+        hints = len(self._sightings) + len(self._corrections) + len(self._memories) + len(self._granted)
+        return hints + len(self._judgements)
 
     def saw(self, attempt: Attempt) -> None:
         """Note what a wallet was seen with, unless that was written down a moment ago."""
@@ -97,6 +99,10 @@ class Behind:
         """Record judgements for which nobody waits."""
         self._add(self._judgements, judgements)
 
+    def granted(self, advisor: Advisor, attempt: Attempt) -> None:
+        """Let an advisor hear of what went through."""
+        self._add(self._granted, [(advisor, attempt)])
+
     def _add(self, queue: list[_T], items: Sequence[_T]) -> None:
         room = WAITING_MAX - len(queue)
         queue += items[:room]
@@ -122,6 +128,10 @@ class Behind:
             await self._counters.correct(corrections[start : start + WRITTEN_MAX])
         await self._write_judgements()
         await self._write_sightings()
+        # Last, and each taken out before: one that its advisor chokes on ends this round, and is not told again.
+        while self._granted:
+            advisor, attempt = self._granted.pop(0)
+            advisor.granted(attempt)
 
     async def _write_judgements(self) -> None:
         while self._judgements:
@@ -153,4 +163,6 @@ class Behind:
     def _pass_on(self, sightings: Sequence[store.Sighting]) -> None:
         if self.hearsay is not None:
             for sighting in sightings:
-                self.hearsay.saw(sighting.wallet_id, By(sighting.kind), sighting.key, sighting.at)
+                # While one key takes the place of another, those seen under either shall still meet.
+                for key in (sighting.key, *sighting.others):
+                    self.hearsay.saw(sighting.wallet_id, By(sighting.kind), key, sighting.at)

@@ -10,6 +10,7 @@ import msgspec
 
 from wallet_service.fraud.model import By, Limit, Measure, Of, Policy, Verdict
 from wallet_service.fraud.policy import OWN_NAMES
+from wallet_service.fraud.ring_rules import out_of_range
 
 BYTES_MAX: Final = 1_000_000
 LIMITS_MAX: Final = 100
@@ -85,11 +86,15 @@ def _places(policy: Policy) -> Iterator[tuple[str, str]]:
         for name, value in limit.items():
             yield f"limits.{limit['name']}.{name}", str(value)
     for name, value in plain.items():
-        if isinstance(value, dict):
-            for inner, said in value.items():
-                yield f"{name}.{inner}", str(said)
-        else:
-            yield name, str(value)
+        yield from _leaves(name, value)
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for inner, said in value.items():
+            yield from _leaves(f"{name}.{inner}", said)
+    else:
+        yield name, str(value)
 
 
 def _findings(policy: Policy) -> Iterator[Finding]:
@@ -110,6 +115,8 @@ def _findings(policy: Policy) -> Iterator[Finding]:
         names.add(limit.name)
         yield from _findings_of_limit(limit, path)
     yield from _findings_of_rules(policy)
+    for place, message in out_of_range(policy.rings):
+        yield Finding(f"rings.{place}", "OUT_OF_RANGE", message)
 
 
 def _findings_of_limit(limit: Limit, path: str) -> Iterator[Finding]:

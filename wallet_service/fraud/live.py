@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from wallet_service.fraud import store
 from wallet_service.fraud.document import parsed
 from wallet_service.fraud.publication import InForce
+from wallet_service.fraud.ring_rules import DEFAULTS, RingRules
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.runtime.errors import DatabaseError
 from wallet_service.runtime.session import Statements
@@ -40,6 +43,18 @@ class Policies:
     def all(self) -> Mapping[ProgramId, InForce]:
         """Every policy in force."""
         return MappingProxyType(self._known)
+
+    def ring_rules(self, program_id: str) -> RingRules:
+        """Return what a program says about rings; one without a policy says nothing."""
+        in_force = self._known.get(ProgramId(program_id))
+        if in_force is None:
+            return DEFAULTS
+        policy = in_force.policy
+        return replace(policy.rings, shadow=True) if policy.shadow else policy.rings
+
+    def ring_programs(self) -> Collection[ProgramId]:
+        """Return the programs that have a policy."""
+        return list(self._known)
 
     async def refresh(self) -> None:
         """Read again what has changed: one small query while nothing has."""

@@ -11,6 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from wallet_service.fraud.ring_rules import RingRules
+
 DAY_SECONDS: Final = 86_400
 
 
@@ -166,6 +168,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     shadow: bool = False
     retention_days: int = 400
     """What was seen of a device or address is forgotten so long after it was last seen."""
+    rings: RingRules = RingRules()
 
 
 class Trace(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -21,7 +21,10 @@ class Opinion(Struct, frozen=True, kw_only=True):
 
 
 class Advisor(Protocol):
-    """Has opinions about attempts: asked only where a policy has a limit on them, and never waited for beyond the budget."""
+    """Has opinions about attempts: asked only where a policy has a limit on them, and never waited for beyond the budget.
+
+    One that fails, whatever it raises, has no opinion that time: what was counted and the other advisors' stand.
+    """
 
     async def opinions(self, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
         """Return an opinion for each, in order; None: none."""

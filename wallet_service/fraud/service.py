@@ -61,6 +61,8 @@ class FraudCounts:
     reviewed: int = 0
     refused: int = 0
     shadowed: int = 0
+    failed: int = 0
+    """Rounds and opinions that failed for a reason that nobody foresaw."""
 
 
 class Fraud:
@@ -90,19 +92,40 @@ class Fraud:
             return []
         self.counts.gathered += len(ruled)
         parts = [ruled[start : start + ASKED_MAX] for start in range(0, len(ruled), ASKED_MAX)]
-        found: list[list[Signals] | None] = []
+        futures = [self._asked.get(_Asked(ruled=part)) for part in parts]
+        # Many that are decided in one call may take as long as if they came one after the other.
+        seconds = self._budget_seconds * (1 + len(parts))
+        answers = await self._in_time(futures, seconds)
+        gathered: list[Signals] = []
+        for part, answer in zip(parts, answers, strict=True):
+            if answer is None:
+                self.counts.blind += len(part)
+            gathered += [attempt.signals() for attempt, _ in part] if answer is None else answer
+        return gathered
+
+    async def _in_time(
+        self, futures: Sequence[asyncio.Future[list[Signals] | None]], seconds: float
+    ) -> list[list[Signals] | None]:
+        """Return what each was answered; None: nothing in time, or it failed.
+
+        A fault is looked at and not raised: whatever it is, it must not fail a payment.
+        """
         try:
-            # Many that are decided in one call may take as long as if they came one after the other.
-            async with asyncio.timeout(self._budget_seconds * (1 + len(parts))):
-                for future in [self._asked.get(_Asked(ruled=part)) for part in parts]:
-                    found.append(await future)  # noqa: PERF401 - what came in time is kept
-        except TimeoutError:
-            pass
-        except Exception:  # noqa: BLE001 - what nobody foresaw here must not fail a payment
-            _log.exception("signals could not be gathered")
-        gathered = [signals for part in found for signals in part or ()]
-        self.counts.blind += len(ruled) - len(gathered)
-        return gathered + [attempt.signals() for attempt, _ in ruled[len(gathered) :]]
+            await asyncio.wait(futures, timeout=seconds)
+            return [None if self._failed(future) else future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _failed(self, future: asyncio.Future[list[Signals] | None]) -> bool:
+        """Whether there is no answer; one that failed is told."""
+        if not future.done() or future.cancelled():
+            return True
+        fault = future.exception()
+        if fault is not None:
+            self.counts.failed += 1
+            _log.error("signals could not be gathered", exc_info=fault)
+        return fault is not None
 
     async def _read(self, calls: list[_Asked]) -> dict[_Asked, list[Signals]]:
         signals = await self._signals_of([each for call in calls for each in call.ruled])
@@ -139,14 +162,37 @@ class Fraud:
         of_model = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly]
         of_rings = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.ring]
         model, rings = await asyncio.gather(
-            _opinions(self.anomaly, ruled, signals, of_model, end),
-            _opinions(self.rings, ruled, signals, of_rings, end),
+            self._opinions(self.anomaly, ruled, signals, of_model, end),
+            self._opinions(self.rings, ruled, signals, of_rings, end),
         )
         for number, opinion in model:
             signals[number] = replace(signals[number], anomaly=opinion.score, anomaly_reasons=opinion.reasons)
         for number, opinion in rings:
             signals[number] = replace(signals[number], ring=opinion.score, ring_reasons=opinion.reasons)
         return signals
+
+    async def _opinions(
+        self, advisor: Advisor | None, ruled: Sequence[Ruled], signals: Sequence[Signals], chosen: Sequence[int],
+        end: float,
+    ) -> list[tuple[int, Opinion]]:  # fmt: skip
+        """Ask an advisor about the chosen ones; none in time is none at all.
+
+        An advisor's fault is a value here, whatever it is: an opinion is one voice, and decisions go on without it.
+        """
+        if advisor is None or not chosen:
+            return []
+        asked = [(ruled[number][0], signals[number]) for number in chosen]
+        try:
+            async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
+                (found,) = await asyncio.gather(_asking(advisor, asked), return_exceptions=True)
+        except TimeoutError:
+            return []
+        if isinstance(found, BaseException) or len(found) != len(asked):
+            self.counts.failed += 1
+            fault = found if isinstance(found, BaseException) else None
+            _log.error("an advisor failed", exc_info=fault)
+            return []
+        return [(number, each) for number, each in zip(chosen, found, strict=True) if each is not None]
 
     def concluded(
         self, attempt: Attempt, in_force: InForce, judgement: Judgement, *, failed: bool, repeated: bool
@@ -160,7 +206,7 @@ class Fraud:
         if judgement.verdict is Verdict.ALLOW and not failed:
             for advisor in (self.anomaly, self.rings):
                 if advisor is not None:
-                    advisor.granted(attempt)
+                    self.behind.granted(advisor, attempt)
         if failed:
             self.behind.correct(corrections_of(attempt, in_force.plan, failed=True))
         self.counts.reviewed += judgement.verdict is Verdict.REVIEW
@@ -196,24 +242,11 @@ class Fraud:
         return await forget_sightings(self._db, program_id, before, limit, timeout_seconds=FORGET_SECONDS)
 
 
+async def _asking(advisor: Advisor, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
+    # So that also what fails before it is awaited is an answer of this.
+    return await advisor.opinions(asked)
+
+
 def _signals(attempt: Attempt, tally: Tally) -> Signals:
     link_age = None if tally.linked_at is None else max(0, attempt.second - tally.linked_at)
     return attempt.signals(tally.readings, link_age)
-
-
-async def _opinions(
-    advisor: Advisor | None, ruled: Sequence[Ruled], signals: Sequence[Signals], chosen: Sequence[int], end: float
-) -> list[tuple[int, Opinion]]:  # fmt: skip
-    """Ask an advisor about the chosen ones; none in time is none at all."""
-    if advisor is None or not chosen:
-        return []
-    asked = [(ruled[number][0], signals[number]) for number in chosen]
-    try:
-        async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
-            found = await advisor.opinions(asked)
-    except TimeoutError:
-        return []
-    except Exception:  # noqa: BLE001 - an opinion is one voice: decisions go on without it
-        _log.exception("an advisor failed")
-        return []
-    return [(number, each) for number, each in zip(chosen, found, strict=True) if each is not None]

@@ -25,6 +25,9 @@ def watch_fraud(meter: Meter | None, fraud: Fraud) -> None:
     meter.create_observable_counter(
         "wallet.fraud.blind", callbacks=[_reader(lambda: counts.blind)], unit="{attempt}"
     )
+    meter.create_observable_counter(
+        "wallet.fraud.failed", callbacks=[_reader(lambda: counts.failed)], unit="{call}"
+    )
     meter.create_observable_gauge(
         "wallet.fraud.behind", callbacks=[_reader(lambda: fraud.behind.waiting)], unit="{item}"
     )

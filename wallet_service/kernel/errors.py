@@ -150,6 +150,7 @@ class Reason(Enum):
     CASE_TAKEN = 91, Status.FAILED_PRECONDITION, "Another reviewer has taken the case."
     REVIEWER_CONFLICT = 92, Status.PERMISSION_DENIED, "This reviewer may not decide this case."
     ABOVE_REVIEWER_LIMIT = 93, Status.PERMISSION_DENIED, "The case is above what this reviewer may decide."
+    CASE_WITHOUT_RING = 94, Status.FAILED_PRECONDITION, "The wallet of the case hangs together with no other."
 
     PROGRAM_IMMUTABLE = 100, Status.FAILED_PRECONDITION, "What defines a program's money cannot change."
     CLOCK_IS_LIVE = 101, Status.FAILED_PRECONDITION, "Only a sandbox program has a clock that can be set."

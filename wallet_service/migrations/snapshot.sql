@@ -605,6 +605,81 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.forget_links_v2(p_program_id text, p_before bigint, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_wallets uuid[];
+  v_kinds smallint[];
+  v_keys bytea[];
+  v_number bigint;
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+
+  with old as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    where l.program_id = p_program_id and l.last_seen < ledger.moment(p_before)
+    order by l.last_seen
+    limit p_limit
+  ),
+  held as (
+    select l.wallet_id, l.kind, l.key from fraud.link as l
+    join old as o on o.wallet_id = l.wallet_id and o.kind = l.kind and o.key = l.key
+    order by l.wallet_id, l.kind, l.key
+    for update of l
+  ),
+  gone as (
+    delete from fraud.link as l
+    using held as h
+    -- Said again: it may have been seen since it was chosen.
+    where
+      l.wallet_id = h.wallet_id and l.kind = h.kind and l.key = h.key and l.last_seen < ledger.moment(p_before)
+    returning l.wallet_id, l.kind, l.key, l.joined
+  )
+  select
+    array_agg(g.wallet_id) filter (where g.joined), array_agg(g.kind) filter (where g.joined),
+    array_agg(g.key) filter (where g.joined), count(*)
+  into v_wallets, v_kinds, v_keys, v_number
+  from gone as g;
+
+  update fraud.link_key as k
+  set
+    degree = k.degree - n.number,
+    -- All who have a key that is no hub are in one ring, so whoever still has it is found there.
+    wallet_id = case
+      when k.wallet_id = any (n.wallets)
+        then (
+          select l.wallet_id
+          from fraud.ring_member as m
+          join fraud.ring_member as o on o.ring_id = m.ring_id
+          join fraud.link as l on l.wallet_id = o.wallet_id and l.kind = k.kind and l.key = k.key and l.joined
+          where m.wallet_id = k.wallet_id
+          limit 1
+        )
+      else k.wallet_id
+    end
+  from (
+    select g.kind, g.key, count(*)::integer as number, array_agg(g.wallet_id) as wallets
+    from unnest(v_wallets, v_kinds, v_keys) as g (wallet_id, kind, key)
+    group by g.kind, g.key
+  ) as n
+  where k.kind = n.kind and k.key = n.key;
+
+  update fraud.ring as r
+  set stale = true
+  from fraud.ring_member as m
+  where m.wallet_id = any (v_wallets) and r.ring_id = m.ring_id;
+
+  delete from fraud.link_key as k
+  using unnest(v_kinds, v_keys) as g (kind, key)
+  where k.kind = g.kind and k.key = g.key and k.degree = 0 and not k.hub;
+
+  return v_number;
+end
+$$;
+
 CREATE FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -650,17 +725,20 @@ begin
     raise exception 'too many links at once' using errcode = 'WL001';
   end if;
   with said as (
-    select n.wallet_id, n.kind, n.key, ledger.moment(min(n.seen)) as first_seen, ledger.moment(max(n.seen)) as last_seen
+    select
+      n.wallet_id, n.kind, n.key, ledger.moment(min(n.seen)) as first_seen, ledger.moment(max(n.seen)) as last_seen,
+      coalesce((select w.program_id from ledger.wallet as w where w.wallet_id = n.wallet_id), '') as program_id
     from unnest(p_wallets, p_kinds, p_keys, p_seen) as n (wallet_id, kind, key, seen)
     group by n.wallet_id, n.kind, n.key
     order by n.wallet_id, n.kind, n.key
   ),
   noted as (
-    insert into fraud.link as l (wallet_id, kind, key, first_seen, last_seen)
-    select s.wallet_id, s.kind, s.key, s.first_seen, s.last_seen from said as s
+    insert into fraud.link as l (wallet_id, kind, key, first_seen, last_seen, program_id)
+    select s.wallet_id, s.kind, s.key, s.first_seen, s.last_seen, s.program_id from said as s
     on conflict (wallet_id, kind, key) do update
     set
-      first_seen = least(l.first_seen, excluded.first_seen), last_seen = greatest(l.last_seen, excluded.last_seen)
+      first_seen = least(l.first_seen, excluded.first_seen), last_seen = greatest(l.last_seen, excluded.last_seen),
+      program_id = excluded.program_id
     where
       excluded.last_seen > l.last_seen + interval '1 hour' or excluded.first_seen < l.first_seen - interval '1 hour'
     -- A row of this statement's own making has no older version.
@@ -913,6 +991,19 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.record_suspicion_v2(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid, p_program_id text, p_mark text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update fraud.ring as r
+  set
+    suspicion = p_suspicion, reasons = p_reasons, judged_revision = p_revision,
+    anchor_id = coalesce(r.anchor_id, p_anchor), program_id = p_program_id, judged_by = p_mark
+  where r.ring_id = p_ring and r.judged_revision <= p_revision;
+end
+$$;
+
 CREATE FUNCTION fraud.take_links(p_limit integer) RETURNS TABLE(wallet_id uuid, kind smallint, key bytea, degree integer, hub boolean, holder_id uuid, holder_ring uuid, holder_ring_wallets integer, own_ring uuid, own_ring_wallets integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -934,6 +1025,36 @@ begin
   select
     w.wallet_id, w.kind, w.key, coalesce(k.degree, 0), coalesce(k.hub, false), k.wallet_id, hr.ring_id, hr.wallets,
     r.ring_id, r.wallets
+  from waiting as w
+  left join fraud.link_key as k on k.kind = w.kind and k.key = w.key
+  left join fraud.ring_member as hm on hm.wallet_id = k.wallet_id
+  left join fraud.ring as hr on hr.ring_id = hm.ring_id
+  left join fraud.ring_member as m on m.wallet_id = w.wallet_id
+  left join fraud.ring as r on r.ring_id = m.ring_id;
+end
+$$;
+
+CREATE FUNCTION fraud.take_links_v2(p_limit integer) RETURNS TABLE(wallet_id uuid, program_id text, kind smallint, key bytea, degree integer, hub boolean, holder_id uuid, holder_ring uuid, holder_ring_wallets integer, own_ring uuid, own_ring_wallets integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+  -- A statement of its own: it sees what was written while the turn was waited for.
+  return query
+  with waiting as materialized (
+    select l.wallet_id, l.program_id, l.kind, l.key from fraud.link as l
+    where not l.joined
+    order by l.wallet_id
+    limit p_limit
+  )
+  select
+    w.wallet_id, w.program_id, w.kind, w.key, coalesce(k.degree, 0), coalesce(k.hub, false), k.wallet_id, hr.ring_id,
+    hr.wallets, r.ring_id, r.wallets
   from waiting as w
   left join fraud.link_key as k on k.kind = w.kind and k.key = w.key
   left join fraud.ring_member as hm on hm.wallet_id = k.wallet_id
@@ -1382,10 +1503,23 @@ begin
 
   if p_label <> '' then
     insert into review.label as l (wallet_id, subject_kind, subject_id, program_id, label, actor, at)
-    values (
-      v_case.wallet_id, v_case.subject_kind, v_case.subject_id, v_case.program_id, p_label, v_case.decided_by,
-      v_case.decided_at
-    )
+    select
+      m.wallet_id, v_case.subject_kind, v_case.subject_id, coalesce(w.program_id, v_case.program_id), p_label,
+      v_case.decided_by, v_case.decided_at
+    from (
+      select v_case.wallet_id as wallet_id
+      union
+      select x.member::uuid
+      from json_array_elements_text(
+        case
+          when v_case.subject_kind = 'ring' and json_typeof(v_case.evidence -> 'signals' -> 'ring.members') = 'array'
+            then v_case.evidence -> 'signals' -> 'ring.members'
+          else '[]'
+        end
+      ) as x (member)
+    ) as m
+    left join ledger.wallet as w on w.wallet_id = m.wallet_id
+    order by m.wallet_id
     on conflict (wallet_id, subject_kind, subject_id) do update
     set label = excluded.label, actor = excluded.actor, at = excluded.at;
   end if;
@@ -1807,6 +1941,7 @@ CREATE TABLE fraud.link (
     first_seen timestamp with time zone NOT NULL,
     last_seen timestamp with time zone NOT NULL,
     joined boolean DEFAULT false NOT NULL,
+    program_id text DEFAULT ''::text NOT NULL,
     CONSTRAINT link_check CHECK ((first_seen <= last_seen)),
     CONSTRAINT link_key_check CHECK (((octet_length(key) >= 16) AND (octet_length(key) <= 32))),
     CONSTRAINT link_kind_check CHECK (((kind >= 1) AND (kind <= 4)))
@@ -1867,6 +2002,8 @@ CREATE TABLE fraud.ring (
     suspicion smallint DEFAULT 0 NOT NULL,
     reasons jsonb DEFAULT '[]'::jsonb NOT NULL,
     anchor_id uuid,
+    program_id text DEFAULT ''::text NOT NULL,
+    judged_by text DEFAULT ''::text NOT NULL,
     CONSTRAINT ring_suspicion_check CHECK (((suspicion >= 0) AND (suspicion <= 100))),
     CONSTRAINT ring_wallets_check CHECK ((wallets >= 0))
 )
@@ -2347,7 +2484,11 @@ CREATE INDEX judgement_review ON fraud.judgement USING btree (judged_at) WHERE (
 
 CREATE INDEX link_last_seen ON fraud.link USING btree (last_seen);
 
+CREATE INDEX link_program_seen ON fraud.link USING btree (program_id, last_seen);
+
 CREATE INDEX link_waiting ON fraud.link USING btree (wallet_id) WHERE (NOT joined);
+
+CREATE INDEX ring_judged_by ON fraud.ring USING btree (program_id, judged_by) WHERE (wallets > 0);
 
 CREATE INDEX ring_member_ring ON fraud.ring_member USING btree (ring_id);
 
@@ -2453,6 +2594,9 @@ GRANT ALL ON FUNCTION earning.take_slice(p_slice_id uuid, p_program_id text, p_c
 REVOKE ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.forget_links(p_before bigint, p_limit integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.forget_links_v2(p_program_id text, p_before bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.forget_links_v2(p_program_id text, p_before bigint, p_limit integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) TO wallet_app;
 
@@ -2483,8 +2627,14 @@ GRANT ALL ON FUNCTION fraud.record_split(p_ring uuid, p_rings json, p_members js
 REVOKE ALL ON FUNCTION fraud.record_suspicion(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.record_suspicion(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid) TO wallet_app;
 
+REVOKE ALL ON FUNCTION fraud.record_suspicion_v2(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid, p_program_id text, p_mark text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.record_suspicion_v2(p_ring uuid, p_revision bigint, p_suspicion smallint, p_reasons jsonb, p_anchor uuid, p_program_id text, p_mark text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION fraud.take_links(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.take_links(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.take_links_v2(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.take_links_v2(p_limit integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.take_stale_ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.take_stale_ring() TO wallet_app;

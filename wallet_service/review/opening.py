@@ -41,7 +41,7 @@ class Links(Protocol):
     """Who knows what else a wallet is tied to."""
 
     async def linked(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[WalletId]:
-        """Return wallets that share a device or a way to pay with this one, at most some dozens."""
+        """Return wallets that are tied to this one by a device, a way to pay or a referral, at most some dozens."""
 
     async def devices(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[str]:
         """Return the hashes of the wallet's devices, the latest seen first, at most some dozens."""

@@ -70,6 +70,13 @@ class ReviewRpc:
             acts=[act_message(act) for act in acts],
         )  # fmt: skip
 
+    async def get_case_picture(
+        self, request: review_pb2.GetCasePictureRequest, call: Call
+    ) -> review_pb2.GetCasePictureResponse:
+        """Answer a picture of the wallets that hang together with that of a case."""
+        svg = answered(await self._review.picture(_case_id(request.case_id), call.deadline))
+        return review_pb2.GetCasePictureResponse(svg=svg.encode())
+
     async def assign_case(
         self, request: review_pb2.AssignCaseRequest, call: Call
     ) -> review_pb2.AssignCaseResponse:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
+from wallet_service.fraud.judged import SubjectKind
+from wallet_service.fraud.rings.model import RingId
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import OperationId, ProgramId, WalletId
@@ -55,13 +57,26 @@ async def redemption_labels(db: Statements) -> list[tuple[WalletId, str, bool]]:
     return await store.read_redemption_labels(db, LABELS_MAX, timeout_seconds=LABEL_SECONDS)
 
 
+class Pictures(Protocol):
+    """Who draws wallets that hang together."""
+
+    async def picture(
+        self, ring_id: RingId, wallet_id: WalletId | None = None, *, timeout_seconds: float
+    ) -> str | None:
+        """Return a ring as SVG, one wallet in it marked; None: it is no more. The time is that of each read."""
+
+    async def picture_around(self, wallet_id: WalletId, *, timeout_seconds: float) -> str | None:
+        """Return the ring that a wallet is in, with the wallet marked; None: it is in none."""
+
+
 class Review:
     """One per process. Deadlines are moments of `time.monotonic()`."""
 
-    def __init__(self, db: Statements, ledger: Ledger, carrying: Carrying) -> None:
+    def __init__(self, db: Statements, ledger: Ledger, carrying: Carrying, pictures: Pictures) -> None:
         self._db = db
         self._ledger = ledger
         self._carrying = carrying
+        self._pictures = pictures
 
     async def cases(self, chosen: CaseFilter, after: Position, limit: int, deadline: float) -> list[Found]:
         """Return a page of cases, the most urgent first."""
@@ -74,6 +89,20 @@ class Review:
             return _no_such_case()
         acts = await store.read_acts(self._db, found.case, ACTS_SHOWN, timeout_seconds=left(deadline))
         return found, acts
+
+    async def picture(self, case_id: CaseId, deadline: float) -> str | Refusal:
+        """Return the wallets that hang together with that of a case as SVG, as they are now."""
+        found = await store.read_case(self._db, case_id, timeout_seconds=left(deadline))
+        if found is None:
+            return _no_such_case()
+        case, drawn = found.case, None
+        if case.subject_kind is SubjectKind.RING:
+            drawn = await self._pictures.picture(
+                RingId(case.subject_id), case.wallet_id, timeout_seconds=left(deadline)
+            )
+        # A ring that fell apart is no more, and its wallet may be in what is left of it.
+        drawn = drawn or await self._pictures.picture_around(case.wallet_id, timeout_seconds=left(deadline))
+        return drawn or Refusal(reason=Reason.CASE_WITHOUT_RING, field="case_id")
 
     async def assign(self, case_id: CaseId, reviewer: Reviewer, deadline: float) -> Outcome | Refusal:
         """Give a case to a reviewer for as long as the policy's lease; taking it again makes the lease longer."""

@@ -33,6 +33,8 @@ from wallet_service.runtime.statements import load_statements
 
 _SQL: Final = load_statements("wallet_service.review")
 _REASONS_MAX: Final = 100
+_REDEMPTIONS_OF_A_WALLET: Final = 64
+"""What is said of a ring is said of so many of each wallet's; the model looks at no more."""
 _evidence: Final = msgspec.json.Decoder(Evidence).decode
 _texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 _signals: Final = msgspec.json.Decoder(dict[str, object]).decode
@@ -215,7 +217,9 @@ async def read_redemption_labels(
     db: Statements, limit: int, *, timeout_seconds: float
 ) -> list[tuple[WalletId, str, bool]]:
     """Return wallet, reservation and whether it was fraud, of what reviewers decided, the latest first."""
-    rows = await db.fetch(_SQL["redemption_labels"], limit, timeout_seconds=timeout_seconds)
+    rows = await db.fetch(
+        _SQL["redemption_labels"], limit, _REDEMPTIONS_OF_A_WALLET, timeout_seconds=timeout_seconds
+    )
     return [(WalletId(str(row["wallet_id"])), str(row["subject_id"]), row["fraud"]) for row in rows]
 
 

@@ -109,6 +109,7 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/ListExpiryWarnings": _reads(Scope.EARNING_READ),
         "/wallet.v1.ReviewService/ListCases": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/GetCase": _reads(Scope.REVIEW_READ),
+        "/wallet.v1.ReviewService/GetCasePicture": _reads(Scope.REVIEW_READ),
         "/wallet.v1.ReviewService/AssignCase": _writes(Scope.REVIEW_DECIDE),
         "/wallet.v1.ReviewService/DecideCase": _writes(Scope.REVIEW_DECIDE),
         "/wallet.v1.ReviewService/DecideCases": _writes(Scope.REVIEW_DECIDE),

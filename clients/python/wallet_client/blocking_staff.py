@@ -71,6 +71,7 @@ class BlockingReview:
 
     cases = yields(Review.cases)
     case = waits(Review.case)
+    picture = waits(Review.picture)
     take = waits(Review.take)
     give_back = waits(Review.give_back)
     approve = waits(Review.approve)

@@ -16,6 +16,7 @@ from wallet.v1.review_pb2 import (
     DecideCaseResponse,
     DecideCasesRequest,
     EscalateCaseRequest,
+    GetCasePictureRequest,
     GetCaseRequest,
     GetCaseResponse,
     GetReviewPolicyRequest,
@@ -68,6 +69,15 @@ class Review:
         return await self._calls.unary(
             lambda line: line.review.GetCase, GetCaseRequest(case_id=case_id), timeout_seconds=timeout_seconds
         )
+
+    async def picture(self, case_id: str, *, timeout_seconds: float | None = None) -> bytes:
+        """Return the wallets that hang together with that of a case, as SVG; raises CaseWithoutRing."""
+        response = await self._calls.unary(
+            lambda line: line.review.GetCasePicture,
+            GetCasePictureRequest(case_id=case_id),
+            timeout_seconds=timeout_seconds,
+        )
+        return response.svg
 
     async def take(self, case_id: str, *, reviewer: str = "", timeout_seconds: float | None = None) -> Case:
         """Take a case for as long as the lease of its program says; again: for longer."""

@@ -17,11 +17,15 @@ from wallet_service.kernel.ids import WalletId
 
 WALLETS_MAX: Final = 120
 KEYS_MAX: Final = 60
-NAME_MAX: Final = 24
-WIDTH: Final = 1_000
+NAME_MAX: Final = 20
+WIDTH: Final = 1_120
 TOP: Final = 70
 _OUTER: Final = 360
-_INNER: Final = 200
+_MARGIN: Final = 200
+"""Around the circle, for names."""
+_KEYS_AT: Final = (200.0,)
+_MANY_KEYS_AT: Final = (190.0, 235.0, 280.0)
+_KEYS_IN_ONE_CIRCLE: Final = 18
 _COLOURS: Final = {
     LinkKind.DEVICE: "#2563eb",
     LinkKind.ADDRESS: "#059669",
@@ -29,8 +33,10 @@ _COLOURS: Final = {
     LinkKind.REFERRAL: "#db2777",
 }
 _HUB: Final = "#9ca3af"
+_PLAIN: Final = "#374151"
+_MARKED: Final = "#dc2626"
 _STYLE: Final = (
-    "text{font-family:system-ui,sans-serif;fill:#111827}.n{font-size:10px}.k{font-size:11px;fill:#fff}"
+    "text{font-family:system-ui,sans-serif;fill:#111827}.n{font-size:10px}.m{font-size:12px;font-weight:700}.k{font-size:11px;fill:#fff}"
     ".h{font-size:20px;font-weight:600}.r{font-size:13px}.e{stroke-width:1.2;stroke-opacity:.55;fill:none}"
 )
 
@@ -41,17 +47,17 @@ class _Spot(NamedTuple):
     angle: float
 
 
-def drawn(ring: RingState, graph: Graph, found: Suspicion, names: Mapping[WalletId, str]) -> str:
-    """Return the picture of a ring, with the reasons against it."""
-    wallets, keys = _chosen(graph)
+def drawn(ring: RingState, graph: Graph, found: Suspicion, marked: WalletId | None = None) -> str:
+    """Return the picture of a ring, with the reasons against it; the wallet that is asked about stands out."""
+    wallets, keys = _chosen(graph, marked)
     shown = {member.wallet_id for member in wallets}
     ties = [tie for tie in graph.ties if tie.wallet_id in shown and tie.key in keys]
     ordered = _ordered(wallets, ties, keys)
-    spots = _circle(len(ordered), _OUTER)
+    spots = _circle(len(ordered), (_OUTER,))
     at = {member.wallet_id: spot for member, spot in zip(ordered, spots, strict=True)}
     key_at = _key_spots(ties, at)
     hubs = {tie.key for tie in ties if tie.hub}
-    height = TOP + 2 * (_OUTER + 90) + 24 * (len(found.reasons) + 2)
+    height = TOP + 2 * (_OUTER + _MARGIN) + 24 * (len(found.reasons) + 2)
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
@@ -67,7 +73,10 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion, names: Mapping[Wallet
         *_edges(ties, at, key_at),
         *_arrows(graph.ties, at),
         *(_key_shape(key, spot, hub=key in hubs) for key, spot in sorted(key_at.items())),
-        *(_wallet_shape(member, at[member.wallet_id], names) for member in ordered),
+        *(
+            _wallet_shape(member, at[member.wallet_id], marked=member.wallet_id == marked)
+            for member in ordered
+        ),
         *_legend(),
         *_reasons(found, graph, len(ordered), height),
         "</svg>",
@@ -75,8 +84,8 @@ def drawn(ring: RingState, graph: Graph, found: Suspicion, names: Mapping[Wallet
     return "\n".join(lines) + "\n"
 
 
-def _chosen(graph: Graph) -> tuple[list[Member], set[Key]]:
-    """Return the wallets and the shared keys that fit: those with the most links."""
+def _chosen(graph: Graph, marked: WalletId | None) -> tuple[list[Member], set[Key]]:
+    """Return the wallets and the shared keys that fit: the marked one, and those with the most links."""
     shared: dict[Key, int] = {}
     links: dict[WalletId, int] = {}
     for tie in graph.ties:
@@ -84,7 +93,9 @@ def _chosen(graph: Graph) -> tuple[list[Member], set[Key]]:
             shared[tie.key] = shared.get(tie.key, 0) + 1
             links[tie.wallet_id] = links.get(tie.wallet_id, 0) + (tie.degree > 1)
     keys = sorted((key for key in shared if shared[key] > 1), key=lambda key: (-shared[key], key))
-    wallets = sorted(graph.members, key=lambda m: (-links.get(m.wallet_id, 0), m.wallet_id))
+    wallets = sorted(
+        graph.members, key=lambda m: (m.wallet_id != marked, -links.get(m.wallet_id, 0), m.wallet_id)
+    )
     return wallets[:WALLETS_MAX], set(keys[:KEYS_MAX])
 
 
@@ -97,13 +108,16 @@ def _ordered(wallets: Sequence[Member], ties: Sequence[Tie], keys: set[Key]) -> 
     return sorted(wallets, key=lambda m: (sorted(of.get(m.wallet_id, [len(rank)])), m.wallet_id))
 
 
-def _circle(number: int, radius: int, turn: float = -math.pi / 2) -> list[_Spot]:
+def _circle(number: int, radii: Sequence[float], turn: float = -math.pi / 2) -> list[_Spot]:
+    """Return spots at equal distances, on one circle or on several by turns."""
     angles = [turn + 2 * math.pi * place / max(number, 1) for place in range(number)]
-    return [_spot(angle, radius) for angle in angles]
+    return [_spot(angle, radii[place % len(radii)]) for place, angle in enumerate(angles)]
 
 
 def _spot(angle: float, radius: float) -> _Spot:
-    return _Spot(WIDTH / 2 + radius * math.cos(angle), TOP + _OUTER + 70 + radius * math.sin(angle), angle)
+    return _Spot(
+        WIDTH / 2 + radius * math.cos(angle), TOP + _OUTER + _MARGIN + radius * math.sin(angle), angle
+    )
 
 
 def _key_spots(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> dict[Key, _Spot]:
@@ -118,7 +132,8 @@ def _key_spots(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> dict[Key, _
     if len(in_turn) == 1:
         return {in_turn[0]: _spot(0, 0)}
     first = angles[in_turn[0]] if in_turn else 0.0
-    return dict(zip(in_turn, _circle(len(in_turn), _INNER, first), strict=True))
+    radii = _KEYS_AT if len(in_turn) <= _KEYS_IN_ONE_CIRCLE else _MANY_KEYS_AT
+    return dict(zip(in_turn, _circle(len(in_turn), radii, first), strict=True))
 
 
 def _edges(ties: Sequence[Tie], at: Mapping[WalletId, _Spot], key_at: Mapping[Key, _Spot]) -> list[str]:
@@ -134,13 +149,19 @@ _DASHED: Final = ' stroke-dasharray="3 4"'
 
 def _arrows(ties: Sequence[Tie], at: Mapping[WalletId, _Spot]) -> list[str]:
     colour = _COLOURS[LinkKind.REFERRAL]
-    middle = _spot(0, 0)
     return [
-        f'<path class="e" d="M{_at(at[above])}Q{middle.x:.1f} {middle.y:.1f} {_at(at[wallet_id])}"'
+        f'<path class="e" d="M{_at(at[above])}Q{_at(_bent(at[above], at[wallet_id]))} {_at(at[wallet_id])}"'
         f' stroke="{colour}" marker-end="url(#a)"/>'
         for wallet_id, above in sorted(referred_by(ties).items())
         if wallet_id in at and above in at
     ]
+
+
+def _bent(one: _Spot, other: _Spot) -> _Spot:
+    """Return where an arrow bends to: half the way to the middle, so that those of neighbours stay at the rim."""
+    middle = _spot(0, 0)
+    x, y = (one.x + other.x) / 2, (one.y + other.y) / 2
+    return _Spot((x + middle.x) / 2, (y + middle.y) / 2, 0.0)
 
 
 def _key_shape(key: Key, spot: _Spot, *, hub: bool) -> str:
@@ -152,16 +173,17 @@ def _key_shape(key: Key, spot: _Spot, *, hub: bool) -> str:
     )
 
 
-def _wallet_shape(member: Member, spot: _Spot, names: Mapping[WalletId, str]) -> str:
-    name = names.get(member.wallet_id, member.wallet_id[:8])
+def _wallet_shape(member: Member, spot: _Spot, *, marked: bool) -> str:
+    name = member.customer_ref or member.wallet_id[:8]
     short = name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
     left = math.cos(spot.angle) < 0
     turned = math.degrees(spot.angle) + (180 if left else 0)
     away = -13 if left else 13
     return (
-        f'<circle cx="{spot.x:.1f}" cy="{spot.y:.1f}" r="{_radius(member.redeemed):.1f}" fill="#374151">'
+        f'<circle cx="{spot.x:.1f}" cy="{spot.y:.1f}" r="{_radius(member.redeemed):.1f}"'
+        f' fill="{_MARKED if marked else _PLAIN}">'
         f"<title>{_text(member.wallet_id)}: spent {member.redeemed}</title></circle>"
-        f'<text class="n" transform="translate({_at(spot)}) rotate({turned:.1f})" x="{away}" y="3"'
+        f'<text class="{"m" if marked else "n"}" transform="translate({_at(spot)}) rotate({turned:.1f})" x="{away}" y="3"'
         f' text-anchor="{"end" if left else "start"}">{_text(short)}</text>'
     )
 

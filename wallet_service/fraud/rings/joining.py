@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from wallet_service.fraud.rings.model import HubLimits, Joins, Key, KeyState, RingId, Split, Waiting
+from wallet_service.fraud.ring_rules import Hubs
+from wallet_service.fraud.rings.model import Joins, Key, KeyState, RingId, Split, Waiting
 from wallet_service.kernel.ids import WalletId
 
 Node = TypeVar("Node", bound=Hashable)
@@ -43,8 +44,15 @@ class Sets(Generic[Node]):
         return list(sets.values())
 
 
-def joined(waiting: Sequence[Waiting], limits: HubLimits, fresh: Callable[[], RingId]) -> Joins:
-    """Return what these links change. `fresh` gives the id of each new ring."""
+HubsOf = Callable[[str], Hubs]
+"""The limits of a program."""
+
+
+def joined(waiting: Sequence[Waiting], hubs_of: HubsOf, fresh: Callable[[], RingId]) -> Joins:
+    """Return what these links change. `fresh` gives the id of each new ring.
+
+    Where wallets of several programs share a key, it is a hub once it is beyond the limit of one that joins.
+    """
     by_key: dict[Key, list[Waiting]] = {}
     for link in waiting:
         by_key.setdefault(link.key, []).append(link)
@@ -57,7 +65,10 @@ def joined(waiting: Sequence[Waiting], limits: HubLimits, fresh: Callable[[], Ri
         first = links[0]
         holder = first.holder_id or first.wallet_id
         degree = first.degree + len(links)
-        hub = first.hub or degree > limits.of(key.kind)
+        hub = first.hub or any(
+            number > hubs_of(link.program_id).of(key.kind)
+            for number, link in enumerate(links, start=first.degree + 1)
+        )
         keys.append(KeyState(key=key, degree=degree, hub=hub, holder_id=holder))
         if not hub:
             for link in links:

@@ -40,23 +40,6 @@ class Link(NamedTuple):
     seen_at: Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubLimits:
-    """Shared by more wallets than this, a key says nothing about who belongs together: a kiosk, a carrier's address.
-
-    Addresses are handed from customer to customer by themselves, so theirs is the lowest.
-    """
-
-    device: int = 256
-    address: int = 8
-    payment: int = 64
-    referral: int = 64
-
-    def of(self, kind: LinkKind) -> int:
-        """Return the limit of a kind."""
-        return (self.device, self.address, self.payment, self.referral)[kind - 1]
-
-
 class Waiting(NamedTuple):
     """A link that the rings do not know of yet, and what they know of its key and its wallet."""
 
@@ -71,6 +54,8 @@ class Waiting(NamedTuple):
     holder_ring_wallets: int
     own_ring: RingId | None
     own_ring_wallets: int
+    program_id: str = ""
+    """Of the wallet; empty: the ledger does not know it."""
 
 
 class KeyState(NamedTuple):
@@ -157,6 +142,7 @@ class Member:
     last_seen: Instant
     redeemed: int
     """What it has spent lately, in minor units."""
+    customer_ref: str = ""
 
 
 class Tie(NamedTuple):
@@ -191,32 +177,13 @@ class Finding:
     """A ring as it was judged; a suspicious one with the wallet that stands for it wherever one is asked for."""
 
     ring: RingState
+    program_id: str
+    """Whose rules it was judged by: that of most of its wallets."""
+    judged_by: str
+    """The mark of those rules."""
     graph: Graph
     suspicion: Suspicion
     anchor_id: WalletId | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """What speaks against a ring and how much; points add up to 100 at most."""
-
-    household: int = 6
-    """Up to so many wallets are a family, whatever they share."""
-    threshold: int = 60
-    own_degree: int = 4
-    """A device or a payment means that no more wallets share is somebody's own, or a family's."""
-    size_each: int = 2
-    size_max: int = 25
-    no_own_keys: int = 40
-    formed_quickly: int = 20
-    formed_days: int = 7
-    value_moved: int = 10
-    value_minor: int = 50_000
-    shared_payment: int = 15
-    referral_cycle: int = 60
-    referral_chain: int = 25
-    chain_length: int = 5
-    referred_themselves: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

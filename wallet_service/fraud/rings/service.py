@@ -4,50 +4,73 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from wallet_service.fraud.judgements import JudgedAs, JudgementRecord, SubjectKind, record_judgements
+from wallet_service.fraud.ring_rules import DEFAULTS, Hubs, RingRules, mark_of
 from wallet_service.fraud.rings import store
 from wallet_service.fraud.rings.drawing import drawn
 from wallet_service.fraud.rings.joining import joined, split
 from wallet_service.fraud.rings.model import (
     Finding,
     Graph,
-    HubLimits,
     Link,
     RingId,
     RingSignal,
     RingState,
-    Weights,
 )  # fmt: skip
-from wallet_service.fraud.rings.policy import suspicion
+from wallet_service.fraud.rings.policy import program_of, suspicion
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.database import Database
 
 LINKS_IN_A_BEAT: Final = 500
 LINKS_NOTED_MAX: Final = 1_000
-KEPT_SECONDS: Final = 400 * 86_400
-"""Since a link was last seen."""
 RINGS_JUDGED: Final = 20
 LINKED_MAX: Final = 50
+MERGES_MAX: Final = 64
+"""A ring is taken in by one at least as large, so its wallets could not be counted after so many times."""
 MEMBERS_MAX: Final = 1_000
-"""Of a larger ring so many wallets are looked at: enough to judge it, too many to draw."""
-MEMBERS_TOLD: Final = 100
+"""Of a larger ring so many wallets are looked at, told and labelled: enough to judge it, too many to draw."""
 TIES_MAX: Final = 8_000
 LOOKBACK_SECONDS: Final = 90 * 86_400
 WRITE_SECONDS: Final = 10.0
 READ_SECONDS: Final = 5.0
+DAY_SECONDS: Final = 86_400
+FORGET_AGAIN_SECONDS: Final = 3_600
+"""Of a program's time: links are forgotten by the day, so nothing is missed by looking once an hour."""
+
+
+class Rules(Protocol):
+    """Who knows what programs say about rings."""
+
+    def ring_rules(self, program_id: str) -> RingRules:
+        """Return the rules of a program, as they are now."""
+
+    def ring_programs(self) -> Collection[ProgramId]:
+        """Return the programs that have said anything."""
+
+
+class NobodysRules:
+    """Nobody has said anything."""
+
+    def ring_rules(self, program_id: str) -> RingRules:  # noqa: ARG002
+        """Return what holds everywhere."""
+        return DEFAULTS
+
+    def ring_programs(self) -> Collection[ProgramId]:
+        """Return none."""
+        return ()
 
 
 class Rings:
     """One per process. Whoever joins holds a turn in the database, so any number of processes may."""
 
-    def __init__(self, db: Database, limits: HubLimits | None = None, weights: Weights | None = None) -> None:
+    def __init__(self, db: Database, rules: Rules | None = None) -> None:
         self._db = db
         self._session = db.open_session("rings")
-        self._limits = limits or HubLimits()
-        self.weights = weights or Weights()
+        self._rules = rules or NobodysRules()
+        self._forgot: dict[str, tuple[int, Instant]] = {}
 
     async def close(self) -> None:
         """Close the connection that joins."""
@@ -68,41 +91,61 @@ class Rings:
         return await store.read_rings_of(self._db, wallets, timeout_seconds=timeout_seconds)
 
     async def linked(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[WalletId]:
-        """Return wallets that share a device or a payment means with this one, some dozens at most."""
+        """Return wallets that are tied to this one by a device, a payment means or a referral, some dozens at most."""
         return await store.read_linked(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
 
     async def devices(self, wallet_id: WalletId, *, timeout_seconds: float) -> Sequence[str]:
         """Return the hashes of the wallet's devices, the latest seen first, some dozens at most."""
         return await store.read_devices(self._db, wallet_id, LINKED_MAX, timeout_seconds=timeout_seconds)
 
-    async def ring(self, ring_id: RingId) -> RingState | None:
+    async def ring(self, ring_id: RingId, *, timeout_seconds: float = READ_SECONDS) -> RingState | None:
         """Return a ring as it is recorded, or None."""
-        return await store.read_ring(self._db, ring_id, timeout_seconds=READ_SECONDS)
+        return await store.read_ring(self._db, ring_id, timeout_seconds=timeout_seconds)
 
-    async def graph(self, ring: RingState, now: Instant) -> Graph:
+    async def graph(self, ring: RingState, *, timeout_seconds: float = READ_SECONDS) -> Graph:
         """Return a ring's wallets and links, at most so many."""
         members = await store.read_ring_wallets(
-            self._db, ring.ring_id, MEMBERS_MAX, after(now, -LOOKBACK_SECONDS), timeout_seconds=READ_SECONDS
+            self._db, ring.ring_id, MEMBERS_MAX, LOOKBACK_SECONDS, timeout_seconds=timeout_seconds
         )
         ties = await store.read_ring_links(
-            self._db, [member.wallet_id for member in members], TIES_MAX, timeout_seconds=READ_SECONDS
+            self._db, [member.wallet_id for member in members], TIES_MAX, timeout_seconds=timeout_seconds
         )
         return Graph(wallets=ring.wallets, members=tuple(members), ties=tuple(ties))
 
-    async def picture(self, ring_id: RingId, now: Instant, names: Mapping[WalletId, str]) -> str | None:
-        """Return a ring as SVG, the same text for the same ring; `names` are shown instead of wallet ids."""
-        ring = await self.ring(ring_id)
-        if ring is None:
+    async def picture(
+        self, ring_id: RingId, wallet_id: WalletId | None = None, *, timeout_seconds: float = READ_SECONDS
+    ) -> str | None:
+        """Return a ring as it is now as SVG, with one wallet marked; None: it is no more, or never was.
+
+        The same text for the same ring. One that was taken in by another is seen in that one.
+        """
+        ring = await self.ring(ring_id, timeout_seconds=timeout_seconds)
+        for _ in range(MERGES_MAX):
+            if ring is None or ring.merged_into is None:
+                break
+            ring = await self.ring(ring.merged_into, timeout_seconds=timeout_seconds)
+        if ring is None or not ring.wallets:
             return None
-        graph = await self.graph(ring, now)
-        return drawn(ring, graph, suspicion(graph, self.weights), names)
+        graph = await self.graph(ring, timeout_seconds=timeout_seconds)
+        rules = self._rules.ring_rules(program_of(graph.members))
+        return drawn(ring, graph, suspicion(graph, rules), wallet_id)
+
+    async def picture_around(
+        self, wallet_id: WalletId, *, timeout_seconds: float = READ_SECONDS
+    ) -> str | None:
+        """Return the ring that a wallet is in now, with it marked, as SVG; None: it is in none."""
+        found = await self.ring_of([wallet_id], timeout_seconds=timeout_seconds)
+        signal = found.get(wallet_id)
+        if signal is None:
+            return None
+        return await self.picture(signal.ring_id, wallet_id, timeout_seconds=timeout_seconds)
 
     async def join(self) -> int:
         """Join links that wait, at most a batch; returns how many. Nothing is changed if it is cut short."""
         async with self._session.transaction(timeout_seconds=WRITE_SECONDS):
             waiting = await store.take_links(self._session, LINKS_IN_A_BEAT, timeout_seconds=WRITE_SECONDS)
             if waiting:
-                joins = joined(waiting, self._limits, _fresh)
+                joins = joined(waiting, self._hubs_of, _fresh)
                 await store.record_joins(self._session, waiting, joins, timeout_seconds=WRITE_SECONDS)
         return len(waiting)
 
@@ -116,24 +159,52 @@ class Rings:
                 await store.record_split(self._session, ring_id, parts, timeout_seconds=WRITE_SECONDS)
         return found is not None
 
-    async def judge(self, ring: RingState, now: Instant) -> Finding:
-        """Judge a ring as it is; writes nothing."""
-        graph = await self.graph(ring, now)
-        found = suspicion(graph, self.weights)
+    def _hubs_of(self, program_id: str) -> Hubs:
+        return self._rules.ring_rules(program_id).hubs
+
+    async def judge(self, ring: RingState) -> Finding:
+        """Judge a ring as it is, by the rules of the program that most of its wallets are in; writes nothing."""
+        graph = await self.graph(ring)
+        program_id = program_of(graph.members)
+        rules = self._rules.ring_rules(program_id)
+        found = suspicion(graph, rules)
         anchor = ring.anchor_id
-        if anchor is None and found.suspicious and graph.members:
-            anchor = graph.members[0].wallet_id
-        return Finding(ring=ring, graph=graph, suspicion=found, anchor_id=anchor)
+        if anchor is None and found.suspicious:
+            anchor = next((m.wallet_id for m in graph.members if m.program_id == program_id), None)
+        return Finding(
+            ring=ring, program_id=program_id, judged_by=mark_of(rules), graph=graph, suspicion=found, anchor_id=anchor
+        )  # fmt: skip
 
     async def record(self, finding: Finding) -> None:
         """Remember a judgement, unless a later one is there."""
         await store.record_suspicion(self._db, finding, timeout_seconds=WRITE_SECONDS)
 
     async def forget(self, now: Instant) -> int:
-        """Forget links that were not seen for as long as they are kept, at most a batch; returns how many."""
-        return await store.forget_links(
-            self._db, after(now, -KEPT_SECONDS), LINKS_IN_A_BEAT, timeout_seconds=WRITE_SECONDS
+        """Forget links that were not seen for as long as their program says, by its clock; returns how many.
+
+        At most a batch of each program. `now` is the time for wallets that the ledger does not know.
+        """
+        clocks = await store.read_clocks(self._db, timeout_seconds=READ_SECONDS)
+        forgotten = 0
+        for program_id, moment in {**clocks, "": now}.items():
+            forgotten += await self._forget(program_id, moment)
+        return forgotten
+
+    async def _forget(self, program_id: str, now: Instant) -> int:
+        days = self._rules.ring_rules(program_id).link_days
+        last = self._forgot.get(program_id)
+        if last is not None and last[0] == days and now < after(last[1], FORGET_AGAIN_SECONDS):
+            return 0
+        forgotten = await store.forget_links(
+            self._db,
+            program_id,
+            after(now, -days * DAY_SECONDS),
+            LINKS_IN_A_BEAT,
+            timeout_seconds=WRITE_SECONDS,
         )
+        if forgotten < LINKS_IN_A_BEAT:
+            self._forgot[program_id] = (days, now)
+        return forgotten
 
     async def tell(self, findings: Sequence[Finding]) -> None:
         """Ask for a person's judgement of suspicious rings; of each only once, however often it is told."""
@@ -141,22 +212,25 @@ class Rings:
         await record_judgements(self._db, asked, timeout_seconds=WRITE_SECONDS)
 
     async def unjudged(self) -> list[RingState]:
-        """Return some rings that have changed since they were judged."""
-        return await store.read_unjudged_rings(self._db, RINGS_JUDGED, timeout_seconds=READ_SECONDS)
+        """Return some rings that have changed since they were judged; when there is none, of those judged by old rules."""
+        changed = await store.read_unjudged_rings(self._db, RINGS_JUDGED, timeout_seconds=READ_SECONDS)
+        marks = {program: mark_of(self._rules.ring_rules(program)) for program in self._rules.ring_programs()}
+        if changed or not marks:
+            return changed
+        return await store.read_judged_by_others(self._db, marks, RINGS_JUDGED, timeout_seconds=READ_SECONDS)
 
 
 def _judgement(finding: Finding, anchor: WalletId) -> JudgementRecord:
     members = finding.graph.members
-    program = next((m.program_id for m in members if m.wallet_id == anchor and m.program_id), "")
     return JudgementRecord(
         wallet_id=anchor, subject_kind=SubjectKind.RING, subject_id=finding.ring.ring_id,
-        program_id=ProgramId(program), verdict=JudgedAs.REVIEW, shadow_verdict=JudgedAs.REVIEW,
+        program_id=ProgramId(finding.program_id), verdict=JudgedAs.REVIEW, shadow_verdict=JudgedAs.REVIEW,
         reasons=tuple(reason.value for reason, _ in finding.suspicion.reasons),
         signals={
             "ring.wallets": finding.ring.wallets,
             "ring.suspicion": finding.suspicion.points,
             "ring.because": [sentence for _, sentence in finding.suspicion.reasons],
-            "ring.members": [member.wallet_id for member in members[:MEMBERS_TOLD]],
+            "ring.members": [member.wallet_id for member in members],
         },
         policy_version=0, amount_minor=sum(member.redeemed for member in members),
     )  # fmt: skip

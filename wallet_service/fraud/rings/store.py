@@ -21,7 +21,7 @@ from wallet_service.fraud.rings.model import (
     Waiting,
 )  # fmt: skip
 from wallet_service.kernel.clock import Instant
-from wallet_service.kernel.ids import WalletId
+from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.session import Row, Statements
 from wallet_service.runtime.statements import load_statements
 
@@ -41,21 +41,31 @@ async def note_links(db: Statements, links: Sequence[Link], *, timeout_seconds: 
     return number
 
 
-async def forget_links(db: Statements, before: Instant, limit: int, *, timeout_seconds: float) -> int:
-    """Forget links last seen before a moment; returns how many."""
-    number: int = await db.fetchval(_SQL["forget_links"], before, limit, timeout_seconds=timeout_seconds)
+async def read_clocks(db: Statements, *, timeout_seconds: float) -> dict[str, Instant]:
+    """Return what time it is in every program."""
+    rows = await db.fetch(_SQL["clocks"], timeout_seconds=timeout_seconds)
+    return {row["program_id"]: Instant(row["now"]) for row in rows}
+
+
+async def forget_links(
+    db: Statements, program_id: str, before: Instant, limit: int, *, timeout_seconds: float
+) -> int:
+    """Forget links of a program's wallets last seen before a moment; returns how many."""
+    number: int = await db.fetchval(
+        _SQL["forget_links_v2"], program_id, before, limit, timeout_seconds=timeout_seconds
+    )
     return number
 
 
 async def take_links(db: Statements, limit: int, *, timeout_seconds: float) -> list[Waiting]:
     """Take the turn and return links that wait to be joined."""
-    rows = await db.fetch(_SQL["take_links"], limit, timeout_seconds=timeout_seconds)
+    rows = await db.fetch(_SQL["take_links_v2"], limit, timeout_seconds=timeout_seconds)
     return [
         Waiting(
             wallet_id=WalletId(str(row["wallet_id"])), key=_key(row), degree=row["degree"], hub=row["hub"],
             holder_id=_wallet(row["holder_id"]), holder_ring=_ring(row["holder_ring"]),
             holder_ring_wallets=row["holder_ring_wallets"] or 0, own_ring=_ring(row["own_ring"]),
-            own_ring_wallets=row["own_ring_wallets"] or 0,
+            own_ring_wallets=row["own_ring_wallets"] or 0, program_id=row["program_id"],
         )
         for row in rows
     ]  # fmt: skip
@@ -111,8 +121,9 @@ async def record_suspicion(db: Statements, finding: Finding, *, timeout_seconds:
     """Write how suspicious a ring was found, unless a later judgement is there."""
     reasons = [reason.value for reason, _ in finding.suspicion.reasons]
     await db.execute(
-        _SQL["record_suspicion"], finding.ring.ring_id, finding.ring.revision, finding.suspicion.points,
-        json.dumps(reasons), finding.anchor_id, timeout_seconds=timeout_seconds,
+        _SQL["record_suspicion_v2"], finding.ring.ring_id, finding.ring.revision, finding.suspicion.points,
+        json.dumps(reasons), finding.anchor_id, finding.program_id, finding.judged_by,
+        timeout_seconds=timeout_seconds,
     )  # fmt: skip
 
 
@@ -133,7 +144,7 @@ async def read_rings_of(
 async def read_linked(
     db: Statements, wallet_id: WalletId, limit: int, *, timeout_seconds: float
 ) -> list[WalletId]:
-    """Return wallets that share a device or a payment means with this one."""
+    """Return wallets that are tied to this one by a device, a payment means or a referral."""
     rows = await db.fetch(_SQL["linked_wallets"], wallet_id, limit, timeout_seconds=timeout_seconds)
     return [WalletId(str(row["wallet_id"])) for row in rows]
 
@@ -161,25 +172,38 @@ async def read_ring(db: Statements, ring_id: RingId, *, timeout_seconds: float) 
 async def read_unjudged_rings(db: Statements, limit: int, *, timeout_seconds: float) -> list[RingState]:
     """Return rings that have changed since they were judged."""
     rows = await db.fetch(_SQL["unjudged_rings"], limit, timeout_seconds=timeout_seconds)
-    return [
-        RingState(
-            ring_id=RingId(str(row["ring_id"])), wallets=row["wallets"], revision=row["revision"],
-            anchor_id=_wallet(row["anchor_id"]),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_to_judge(row) for row in rows]
+
+
+async def read_judged_by_others(
+    db: Statements, marks: Mapping[ProgramId, str], limit: int, *, timeout_seconds: float
+) -> list[RingState]:
+    """Return rings that were judged by other rules than those whose marks hold in their programs."""
+    rows = await db.fetch(
+        _SQL["judged_by_others"], list(marks), list(marks.values()), limit, timeout_seconds=timeout_seconds
+    )
+    return [_to_judge(row) for row in rows]
+
+
+def _to_judge(row: Row) -> RingState:
+    return RingState(
+        ring_id=RingId(str(row["ring_id"])), wallets=row["wallets"], revision=row["revision"],
+        anchor_id=_wallet(row["anchor_id"]),
+    )  # fmt: skip
 
 
 async def read_ring_wallets(
-    db: Statements, ring_id: RingId, limit: int, since: Instant, *, timeout_seconds: float
+    db: Statements, ring_id: RingId, limit: int, spent_seconds: int, *, timeout_seconds: float
 ) -> list[Member]:
-    """Return wallets of a ring, in order of their ids."""
-    rows = await db.fetch(_SQL["ring_wallets"], ring_id, limit, since, timeout_seconds=timeout_seconds)
+    """Return wallets of a ring, in order of their ids, with what they have spent in so many seconds."""
+    rows = await db.fetch(
+        _SQL["ring_wallets"], ring_id, limit, spent_seconds, timeout_seconds=timeout_seconds
+    )
     return [
         Member(
             wallet_id=WalletId(str(row["wallet_id"])), program_id=row["program_id"] or "",
             first_seen=Instant(row["first_seen"] or 0), last_seen=Instant(row["last_seen"] or 0),
-            redeemed=row["redeemed"],
+            redeemed=row["redeemed"], customer_ref=row["customer_ref"] or "",
         )
         for row in rows
     ]  # fmt: skip

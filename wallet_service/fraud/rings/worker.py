@@ -53,7 +53,7 @@ class RingWorker:
         if joined >= LINKS_IN_A_BEAT:
             return Beat(joined=joined, split=splits, forgotten=forgotten)
         unjudged = await self._rings.unjudged()
-        findings = [await self._rings.judge(ring, self._now()) for ring in unjudged]
+        findings = [await self._rings.judge(ring) for ring in unjudged]
         suspects = [finding for finding in findings if finding.suspicion.suspicious]
         # Told before it is remembered: a worker that is killed in between tells once more, and nothing is lost.
         if suspects:

@@ -181,6 +181,7 @@ class FraudPolicy(_message.Message):
     TRUSTED_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
     RETENTION_DAYS_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     shadow: _builtins.bool
     """All of it is counted and reported, and nothing is acted on."""
@@ -194,6 +195,10 @@ class FraudPolicy(_message.Message):
     def review(self) -> Global___FraudReviewRules: ...
     @_builtins.property
     def trusted(self) -> Global___FraudTrusted: ...
+    @_builtins.property
+    def rings(self) -> Global___FraudRingRules:
+        """How wallets that hang together are found and judged."""
+
     def __init__(
         self,
         *,
@@ -204,10 +209,11 @@ class FraudPolicy(_message.Message):
         trusted: Global___FraudTrusted | None = ...,
         shadow: _builtins.bool = ...,
         retention_days: _builtins.int | None = ...,
+        rings: Global___FraudRingRules | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_retention_days", b"_retention_days", "devices", b"devices", "retention_days", b"retention_days", "review", b"review", "trusted", b"trusted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_retention_days", b"_retention_days", "devices", b"devices", "retention_days", b"retention_days", "review", b"review", "rings", b"rings", "trusted", b"trusted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retention_days", b"_retention_days", "devices", b"devices", "limits", b"limits", "retention_days", b"retention_days", "review", b"review", "shadow", b"shadow", "title", b"title", "trusted", b"trusted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retention_days", b"_retention_days", "devices", b"devices", "limits", b"limits", "retention_days", b"retention_days", "review", b"review", "rings", b"rings", "shadow", b"shadow", "title", b"title", "trusted", b"trusted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__retention_days: _TypeAlias = _typing.Literal["retention_days"]  # noqa: Y015
     _WhichOneofArgType__retention_days: _TypeAlias = _typing.Literal["_retention_days", b"_retention_days"]  # noqa: Y015
@@ -388,6 +394,237 @@ class FraudTrusted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FraudTrusted: _TypeAlias = FraudTrusted  # noqa: Y015
+
+@_typing.final
+class FraudRingRules(_message.Message):
+    """How a program's rings are made and judged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOUSEHOLD_FIELD_NUMBER: _builtins.int
+    CASE_FROM_WALLETS_FIELD_NUMBER: _builtins.int
+    CASE_FROM_POINTS_FIELD_NUMBER: _builtins.int
+    OWN_SHARED_BY_FIELD_NUMBER: _builtins.int
+    FORMED_DAYS_FIELD_NUMBER: _builtins.int
+    VALUE_MINOR_FIELD_NUMBER: _builtins.int
+    CHAIN_LENGTH_FIELD_NUMBER: _builtins.int
+    LINK_DAYS_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    HUBS_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    household: _builtins.int
+    """Up to so many wallets are a family, whatever they share. Absent: 6."""
+    case_from_wallets: _builtins.int
+    """A person is asked about rings of at least so many wallets. Absent: 2."""
+    case_from_points: _builtins.int
+    """And with at least so many points of 100. Absent: 60."""
+    own_shared_by: _builtins.int
+    """A device or payment means that no more wallets share is somebody's own, or a family's. Absent: 4."""
+    formed_days: _builtins.int
+    """Wallets that were first seen within so many days came together. Absent: 7."""
+    value_minor: _builtins.int
+    """Who spends so much in 90 days has all points of value_moved. Absent: 50000."""
+    chain_length: _builtins.int
+    """So many referrals that follow one another are a chain. Absent: 5."""
+    link_days: _builtins.int
+    """A link that was not seen for so long, by the program's clock, is forgotten. Absent: 400."""
+    shadow: _builtins.bool
+    """Rings are found and scored, and nobody is asked."""
+    @_builtins.property
+    def hubs(self) -> Global___FraudHubs: ...
+    @_builtins.property
+    def points(self) -> Global___FraudRingPoints: ...
+    def __init__(
+        self,
+        *,
+        household: _builtins.int | None = ...,
+        case_from_wallets: _builtins.int | None = ...,
+        case_from_points: _builtins.int | None = ...,
+        own_shared_by: _builtins.int | None = ...,
+        formed_days: _builtins.int | None = ...,
+        value_minor: _builtins.int | None = ...,
+        chain_length: _builtins.int | None = ...,
+        link_days: _builtins.int | None = ...,
+        shadow: _builtins.bool = ...,
+        hubs: Global___FraudHubs | None = ...,
+        points: Global___FraudRingPoints | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_case_from_points", b"_case_from_points", "_case_from_wallets", b"_case_from_wallets", "_chain_length", b"_chain_length", "_formed_days", b"_formed_days", "_household", b"_household", "_link_days", b"_link_days", "_own_shared_by", b"_own_shared_by", "_value_minor", b"_value_minor", "case_from_points", b"case_from_points", "case_from_wallets", b"case_from_wallets", "chain_length", b"chain_length", "formed_days", b"formed_days", "household", b"household", "hubs", b"hubs", "link_days", b"link_days", "own_shared_by", b"own_shared_by", "points", b"points", "value_minor", b"value_minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_case_from_points", b"_case_from_points", "_case_from_wallets", b"_case_from_wallets", "_chain_length", b"_chain_length", "_formed_days", b"_formed_days", "_household", b"_household", "_link_days", b"_link_days", "_own_shared_by", b"_own_shared_by", "_value_minor", b"_value_minor", "case_from_points", b"case_from_points", "case_from_wallets", b"case_from_wallets", "chain_length", b"chain_length", "formed_days", b"formed_days", "household", b"household", "hubs", b"hubs", "link_days", b"link_days", "own_shared_by", b"own_shared_by", "points", b"points", "shadow", b"shadow", "value_minor", b"value_minor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__case_from_points: _TypeAlias = _typing.Literal["case_from_points"]  # noqa: Y015
+    _WhichOneofArgType__case_from_points: _TypeAlias = _typing.Literal["_case_from_points", b"_case_from_points"]  # noqa: Y015
+    _WhichOneofReturnType__case_from_wallets: _TypeAlias = _typing.Literal["case_from_wallets"]  # noqa: Y015
+    _WhichOneofArgType__case_from_wallets: _TypeAlias = _typing.Literal["_case_from_wallets", b"_case_from_wallets"]  # noqa: Y015
+    _WhichOneofReturnType__chain_length: _TypeAlias = _typing.Literal["chain_length"]  # noqa: Y015
+    _WhichOneofArgType__chain_length: _TypeAlias = _typing.Literal["_chain_length", b"_chain_length"]  # noqa: Y015
+    _WhichOneofReturnType__formed_days: _TypeAlias = _typing.Literal["formed_days"]  # noqa: Y015
+    _WhichOneofArgType__formed_days: _TypeAlias = _typing.Literal["_formed_days", b"_formed_days"]  # noqa: Y015
+    _WhichOneofReturnType__household: _TypeAlias = _typing.Literal["household"]  # noqa: Y015
+    _WhichOneofArgType__household: _TypeAlias = _typing.Literal["_household", b"_household"]  # noqa: Y015
+    _WhichOneofReturnType__link_days: _TypeAlias = _typing.Literal["link_days"]  # noqa: Y015
+    _WhichOneofArgType__link_days: _TypeAlias = _typing.Literal["_link_days", b"_link_days"]  # noqa: Y015
+    _WhichOneofReturnType__own_shared_by: _TypeAlias = _typing.Literal["own_shared_by"]  # noqa: Y015
+    _WhichOneofArgType__own_shared_by: _TypeAlias = _typing.Literal["_own_shared_by", b"_own_shared_by"]  # noqa: Y015
+    _WhichOneofReturnType__value_minor: _TypeAlias = _typing.Literal["value_minor"]  # noqa: Y015
+    _WhichOneofArgType__value_minor: _TypeAlias = _typing.Literal["_value_minor", b"_value_minor"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__case_from_points) -> _WhichOneofReturnType__case_from_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__case_from_wallets) -> _WhichOneofReturnType__case_from_wallets | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__chain_length) -> _WhichOneofReturnType__chain_length | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__formed_days) -> _WhichOneofReturnType__formed_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__household) -> _WhichOneofReturnType__household | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__link_days) -> _WhichOneofReturnType__link_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__own_shared_by) -> _WhichOneofReturnType__own_shared_by | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value_minor) -> _WhichOneofReturnType__value_minor | None: ...
+
+Global___FraudRingRules: _TypeAlias = FraudRingRules  # noqa: Y015
+
+@_typing.final
+class FraudHubs(_message.Message):
+    """Shared by more wallets than this, a key links nobody: a kiosk, a carrier's address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
+    device: _builtins.int
+    """Absent: 256."""
+    address: _builtins.int
+    """Absent: 8."""
+    payment: _builtins.int
+    """Absent: 64."""
+    referral: _builtins.int
+    """Absent: 64."""
+    def __init__(
+        self,
+        *,
+        device: _builtins.int | None = ...,
+        address: _builtins.int | None = ...,
+        payment: _builtins.int | None = ...,
+        referral: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_device", b"_device", "_payment", b"_payment", "_referral", b"_referral", "address", b"address", "device", b"device", "payment", b"payment", "referral", b"referral"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_address", b"_address", "_device", b"_device", "_payment", b"_payment", "_referral", b"_referral", "address", b"address", "device", b"device", "payment", b"payment", "referral", b"referral"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__address: _TypeAlias = _typing.Literal["address"]  # noqa: Y015
+    _WhichOneofArgType__address: _TypeAlias = _typing.Literal["_address", b"_address"]  # noqa: Y015
+    _WhichOneofReturnType__device: _TypeAlias = _typing.Literal["device"]  # noqa: Y015
+    _WhichOneofArgType__device: _TypeAlias = _typing.Literal["_device", b"_device"]  # noqa: Y015
+    _WhichOneofReturnType__payment: _TypeAlias = _typing.Literal["payment"]  # noqa: Y015
+    _WhichOneofArgType__payment: _TypeAlias = _typing.Literal["_payment", b"_payment"]  # noqa: Y015
+    _WhichOneofReturnType__referral: _TypeAlias = _typing.Literal["referral"]  # noqa: Y015
+    _WhichOneofArgType__referral: _TypeAlias = _typing.Literal["_referral", b"_referral"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__address) -> _WhichOneofReturnType__address | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__device) -> _WhichOneofReturnType__device | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__payment) -> _WhichOneofReturnType__payment | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__referral) -> _WhichOneofReturnType__referral | None: ...
+
+Global___FraudHubs: _TypeAlias = FraudHubs  # noqa: Y015
+
+@_typing.final
+class FraudRingPoints(_message.Message):
+    """How much each reason speaks against a ring, 100 together at most; 0: it is no reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EACH_WALLET_FIELD_NUMBER: _builtins.int
+    MANY_WALLETS_FIELD_NUMBER: _builtins.int
+    NO_OWN_KEYS_FIELD_NUMBER: _builtins.int
+    FORMED_QUICKLY_FIELD_NUMBER: _builtins.int
+    VALUE_MOVED_FIELD_NUMBER: _builtins.int
+    SHARED_PAYMENT_FIELD_NUMBER: _builtins.int
+    REFERRAL_CYCLE_FIELD_NUMBER: _builtins.int
+    REFERRAL_CHAIN_FIELD_NUMBER: _builtins.int
+    REFERRED_THEMSELVES_FIELD_NUMBER: _builtins.int
+    each_wallet: _builtins.int
+    """For each wallet beyond a household, up to many_wallets. Absent: 2."""
+    many_wallets: _builtins.int
+    """At most, for all wallets. Absent: 25."""
+    no_own_keys: _builtins.int
+    """By the share of wallets that have no device and no payment means of their own. Absent: 40."""
+    formed_quickly: _builtins.int
+    """By the share of wallets that came together. Absent: 20."""
+    value_moved: _builtins.int
+    """By what they spent. Absent: 10."""
+    shared_payment: _builtins.int
+    """Many pay with the same means. Absent: 15."""
+    referral_cycle: _builtins.int
+    """They referred each other in a circle. Absent: 60."""
+    referral_chain: _builtins.int
+    """Referrals follow one another. Absent: 25."""
+    referred_themselves: _builtins.int
+    """Referred by who uses the same device or payment means. Absent: 20."""
+    def __init__(
+        self,
+        *,
+        each_wallet: _builtins.int | None = ...,
+        many_wallets: _builtins.int | None = ...,
+        no_own_keys: _builtins.int | None = ...,
+        formed_quickly: _builtins.int | None = ...,
+        value_moved: _builtins.int | None = ...,
+        shared_payment: _builtins.int | None = ...,
+        referral_cycle: _builtins.int | None = ...,
+        referral_chain: _builtins.int | None = ...,
+        referred_themselves: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_each_wallet", b"_each_wallet", "_formed_quickly", b"_formed_quickly", "_many_wallets", b"_many_wallets", "_no_own_keys", b"_no_own_keys", "_referral_chain", b"_referral_chain", "_referral_cycle", b"_referral_cycle", "_referred_themselves", b"_referred_themselves", "_shared_payment", b"_shared_payment", "_value_moved", b"_value_moved", "each_wallet", b"each_wallet", "formed_quickly", b"formed_quickly", "many_wallets", b"many_wallets", "no_own_keys", b"no_own_keys", "referral_chain", b"referral_chain", "referral_cycle", b"referral_cycle", "referred_themselves", b"referred_themselves", "shared_payment", b"shared_payment", "value_moved", b"value_moved"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_each_wallet", b"_each_wallet", "_formed_quickly", b"_formed_quickly", "_many_wallets", b"_many_wallets", "_no_own_keys", b"_no_own_keys", "_referral_chain", b"_referral_chain", "_referral_cycle", b"_referral_cycle", "_referred_themselves", b"_referred_themselves", "_shared_payment", b"_shared_payment", "_value_moved", b"_value_moved", "each_wallet", b"each_wallet", "formed_quickly", b"formed_quickly", "many_wallets", b"many_wallets", "no_own_keys", b"no_own_keys", "referral_chain", b"referral_chain", "referral_cycle", b"referral_cycle", "referred_themselves", b"referred_themselves", "shared_payment", b"shared_payment", "value_moved", b"value_moved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__each_wallet: _TypeAlias = _typing.Literal["each_wallet"]  # noqa: Y015
+    _WhichOneofArgType__each_wallet: _TypeAlias = _typing.Literal["_each_wallet", b"_each_wallet"]  # noqa: Y015
+    _WhichOneofReturnType__formed_quickly: _TypeAlias = _typing.Literal["formed_quickly"]  # noqa: Y015
+    _WhichOneofArgType__formed_quickly: _TypeAlias = _typing.Literal["_formed_quickly", b"_formed_quickly"]  # noqa: Y015
+    _WhichOneofReturnType__many_wallets: _TypeAlias = _typing.Literal["many_wallets"]  # noqa: Y015
+    _WhichOneofArgType__many_wallets: _TypeAlias = _typing.Literal["_many_wallets", b"_many_wallets"]  # noqa: Y015
+    _WhichOneofReturnType__no_own_keys: _TypeAlias = _typing.Literal["no_own_keys"]  # noqa: Y015
+    _WhichOneofArgType__no_own_keys: _TypeAlias = _typing.Literal["_no_own_keys", b"_no_own_keys"]  # noqa: Y015
+    _WhichOneofReturnType__referral_chain: _TypeAlias = _typing.Literal["referral_chain"]  # noqa: Y015
+    _WhichOneofArgType__referral_chain: _TypeAlias = _typing.Literal["_referral_chain", b"_referral_chain"]  # noqa: Y015
+    _WhichOneofReturnType__referral_cycle: _TypeAlias = _typing.Literal["referral_cycle"]  # noqa: Y015
+    _WhichOneofArgType__referral_cycle: _TypeAlias = _typing.Literal["_referral_cycle", b"_referral_cycle"]  # noqa: Y015
+    _WhichOneofReturnType__referred_themselves: _TypeAlias = _typing.Literal["referred_themselves"]  # noqa: Y015
+    _WhichOneofArgType__referred_themselves: _TypeAlias = _typing.Literal["_referred_themselves", b"_referred_themselves"]  # noqa: Y015
+    _WhichOneofReturnType__shared_payment: _TypeAlias = _typing.Literal["shared_payment"]  # noqa: Y015
+    _WhichOneofArgType__shared_payment: _TypeAlias = _typing.Literal["_shared_payment", b"_shared_payment"]  # noqa: Y015
+    _WhichOneofReturnType__value_moved: _TypeAlias = _typing.Literal["value_moved"]  # noqa: Y015
+    _WhichOneofArgType__value_moved: _TypeAlias = _typing.Literal["_value_moved", b"_value_moved"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__each_wallet) -> _WhichOneofReturnType__each_wallet | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__formed_quickly) -> _WhichOneofReturnType__formed_quickly | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__many_wallets) -> _WhichOneofReturnType__many_wallets | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_own_keys) -> _WhichOneofReturnType__no_own_keys | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__referral_chain) -> _WhichOneofReturnType__referral_chain | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__referral_cycle) -> _WhichOneofReturnType__referral_cycle | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__referred_themselves) -> _WhichOneofReturnType__referred_themselves | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shared_payment) -> _WhichOneofReturnType__shared_payment | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value_moved) -> _WhichOneofReturnType__value_moved | None: ...
+
+Global___FraudRingPoints: _TypeAlias = FraudRingPoints  # noqa: Y015
 
 @_typing.final
 class FraudPolicyVersion(_message.Message):

@@ -95,6 +95,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_CASE_TAKEN: _Reason.ValueType  # 91
     REASON_REVIEWER_CONFLICT: _Reason.ValueType  # 92
     REASON_ABOVE_REVIEWER_LIMIT: _Reason.ValueType  # 93
+    REASON_CASE_WITHOUT_RING: _Reason.ValueType  # 94
     REASON_PROGRAM_IMMUTABLE: _Reason.ValueType  # 100
     """Administration."""
     REASON_CLOCK_IS_LIVE: _Reason.ValueType  # 101
@@ -186,6 +187,7 @@ REASON_CASE_DECIDED: Reason.ValueType  # 90
 REASON_CASE_TAKEN: Reason.ValueType  # 91
 REASON_REVIEWER_CONFLICT: Reason.ValueType  # 92
 REASON_ABOVE_REVIEWER_LIMIT: Reason.ValueType  # 93
+REASON_CASE_WITHOUT_RING: Reason.ValueType  # 94
 REASON_PROGRAM_IMMUTABLE: Reason.ValueType  # 100
 """Administration."""
 REASON_CLOCK_IS_LIVE: Reason.ValueType  # 101

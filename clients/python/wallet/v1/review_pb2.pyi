@@ -189,7 +189,9 @@ class Evidence(_message.Message):
 
     @_builtins.property
     def linked_wallet_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Wallets that share a device or a way to pay."""
+        """Wallets that share a device or a way to pay, that it referred or was referred by; of a ring, the signal ring.members
+        names all.
+        """
 
     @_builtins.property
     def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -472,6 +474,45 @@ class GetCaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCaseResponse: _TypeAlias = GetCaseResponse  # noqa: Y015
+
+@_typing.final
+class GetCasePictureRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCasePictureRequest: _TypeAlias = GetCasePictureRequest  # noqa: Y015
+
+@_typing.final
+class GetCasePictureResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SVG_FIELD_NUMBER: _builtins.int
+    svg: _builtins.bytes
+    """SVG in UTF-8, at most a few hundred kilobytes. It holds nothing that runs."""
+    def __init__(
+        self,
+        *,
+        svg: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["svg", b"svg"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCasePictureResponse: _TypeAlias = GetCasePictureResponse  # noqa: Y015
 
 @_typing.final
 class AssignCaseRequest(_message.Message):

@@ -44,6 +44,11 @@ class ReviewServiceStub:
                 request_serializer=wallet_dot_v1_dot_review__pb2.GetCaseRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_review__pb2.GetCaseResponse.FromString,
                 _registered_method=True)
+        self.GetCasePicture = channel.unary_unary(
+                '/wallet.v1.ReviewService/GetCasePicture',
+                request_serializer=wallet_dot_v1_dot_review__pb2.GetCasePictureRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_review__pb2.GetCasePictureResponse.FromString,
+                _registered_method=True)
         self.AssignCase = channel.unary_unary(
                 '/wallet.v1.ReviewService/AssignCase',
                 request_serializer=wallet_dot_v1_dot_review__pb2.AssignCaseRequest.SerializeToString,
@@ -98,6 +103,13 @@ class ReviewServiceServicer:
 
     def GetCase(self, request, context):
         """A case with its evidence and what was done about it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCasePicture(self, request, context):
+        """The wallets that hang together with that of the case, as a picture of this moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,6 +181,11 @@ def add_ReviewServiceServicer_to_server(servicer, server):
                     servicer.GetCase,
                     request_deserializer=wallet_dot_v1_dot_review__pb2.GetCaseRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_review__pb2.GetCaseResponse.SerializeToString,
+            ),
+            'GetCasePicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCasePicture,
+                    request_deserializer=wallet_dot_v1_dot_review__pb2.GetCasePictureRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_review__pb2.GetCasePictureResponse.SerializeToString,
             ),
             'AssignCase': grpc.unary_unary_rpc_method_handler(
                     servicer.AssignCase,
@@ -265,6 +282,33 @@ class ReviewService:
             '/wallet.v1.ReviewService/GetCase',
             wallet_dot_v1_dot_review__pb2.GetCaseRequest.SerializeToString,
             wallet_dot_v1_dot_review__pb2.GetCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCasePicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.ReviewService/GetCasePicture',
+            wallet_dot_v1_dot_review__pb2.GetCasePictureRequest.SerializeToString,
+            wallet_dot_v1_dot_review__pb2.GetCasePictureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class ReviewServiceStub:
     """The most urgent first."""
     GetCase: _grpc.UnaryUnaryMultiCallable[_review_pb2.GetCaseRequest, _review_pb2.GetCaseResponse]
     """A case with its evidence and what was done about it."""
+    GetCasePicture: _grpc.UnaryUnaryMultiCallable[_review_pb2.GetCasePictureRequest, _review_pb2.GetCasePictureResponse]
+    """The wallets that hang together with that of the case, as a picture of this moment."""
     AssignCase: _grpc.UnaryUnaryMultiCallable[_review_pb2.AssignCaseRequest, _review_pb2.AssignCaseResponse]
     """Takes a case for as long as the program's lease, so that nobody else decides it meanwhile; or gives it back."""
     DecideCase: _grpc.UnaryUnaryMultiCallable[_review_pb2.DecideCaseRequest, _review_pb2.DecideCaseResponse]
@@ -57,6 +59,8 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
     """The most urgent first."""
     GetCase: _aio.UnaryUnaryMultiCallable[_review_pb2.GetCaseRequest, _review_pb2.GetCaseResponse]  # type: ignore[assignment]
     """A case with its evidence and what was done about it."""
+    GetCasePicture: _aio.UnaryUnaryMultiCallable[_review_pb2.GetCasePictureRequest, _review_pb2.GetCasePictureResponse]  # type: ignore[assignment]
+    """The wallets that hang together with that of the case, as a picture of this moment."""
     AssignCase: _aio.UnaryUnaryMultiCallable[_review_pb2.AssignCaseRequest, _review_pb2.AssignCaseResponse]  # type: ignore[assignment]
     """Takes a case for as long as the program's lease, so that nobody else decides it meanwhile; or gives it back."""
     DecideCase: _aio.UnaryUnaryMultiCallable[_review_pb2.DecideCaseRequest, _review_pb2.DecideCaseResponse]  # type: ignore[assignment]
@@ -88,6 +92,14 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_review_pb2.GetCaseResponse, _abc.Awaitable[_review_pb2.GetCaseResponse]]:
         """A case with its evidence and what was done about it."""
+
+    @_abc_1.abstractmethod
+    def GetCasePicture(
+        self,
+        request: _review_pb2.GetCasePictureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_pb2.GetCasePictureResponse, _abc.Awaitable[_review_pb2.GetCasePictureResponse]]:
+        """The wallets that hang together with that of the case, as a picture of this moment."""
 
     @_abc_1.abstractmethod
     def AssignCase(

@@ -36,3 +36,7 @@ class ReviewerConflict(ReviewRefused, reason="REVIEWER_CONFLICT"):
 
 class AboveReviewerLimit(ReviewRefused, reason="ABOVE_REVIEWER_LIMIT"):
     """The case is above what this reviewer may decide: escalate it."""
+
+
+class CaseWithoutRing(ReviewRefused, reason="CASE_WITHOUT_RING"):
+    """There is no picture: the wallet of the case hangs together with no other."""

@@ -1,7 +1,8 @@
 -- Promise: writes one act on a case, what the case is after it, and the label that a decision gives, if nobody changed
 -- the case since p_expected; false: somebody did, and nothing is written. What is decided is never decided again: only
--- whether it was applied changes, or that its subject had ended before.
--- Locks: the case.
+-- whether it was applied changes, or that its subject had ended before. A ring's label is that of every wallet that was in
+-- it when the case was opened, as the evidence names them.
+-- Locks: the case, then the labels in ascending order of their wallets.
 create or replace function review.record(
   p_case json, p_expected bigint, p_act json, p_label text
 ) returns boolean
@@ -42,10 +43,23 @@ begin
 
   if p_label <> '' then
     insert into review.label as l (wallet_id, subject_kind, subject_id, program_id, label, actor, at)
-    values (
-      v_case.wallet_id, v_case.subject_kind, v_case.subject_id, v_case.program_id, p_label, v_case.decided_by,
-      v_case.decided_at
-    )
+    select
+      m.wallet_id, v_case.subject_kind, v_case.subject_id, coalesce(w.program_id, v_case.program_id), p_label,
+      v_case.decided_by, v_case.decided_at
+    from (
+      select v_case.wallet_id as wallet_id
+      union
+      select x.member::uuid
+      from json_array_elements_text(
+        case
+          when v_case.subject_kind = 'ring' and json_typeof(v_case.evidence -> 'signals' -> 'ring.members') = 'array'
+            then v_case.evidence -> 'signals' -> 'ring.members'
+          else '[]'
+        end
+      ) as x (member)
+    ) as m
+    left join ledger.wallet as w on w.wallet_id = m.wallet_id
+    order by m.wallet_id
     on conflict (wallet_id, subject_kind, subject_id) do update
     set label = excluded.label, actor = excluded.actor, at = excluded.at;
   end if;
