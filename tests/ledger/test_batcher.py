@@ -9,6 +9,7 @@ import pytest
 from ledger_database import LedgerDatabase, a_wallet_nobody_has
 from wallets import ORDER, change, new_id, reason_of
 
+from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import WalletId
 from wallet_service.ledger import batcher as batching
@@ -16,6 +17,7 @@ from wallet_service.ledger.batcher import Batcher
 from wallet_service.ledger.commands import (
     Adjust,
     Commit,
+    Deferred,
     Grant,
     OperationOutcome,
     Outcome,
@@ -23,7 +25,7 @@ from wallet_service.ledger.commands import (
     Reserve,
     Settle,
 )
-from wallet_service.ledger.model import Order, ReservationState
+from wallet_service.ledger.model import Order, ReservationState, Wallet
 
 
 def soon(seconds: float = 20.0) -> float:
@@ -88,6 +90,33 @@ async def test_commands_that_wait_together_are_one_batch_and_see_each_others_eff
     assert outcomes[5].reservation.state is ReservationState.HELD
     assert (await ledger.wallet(wallet_id)).balance[:4] == (0, 0, 90, 0)
     await ledger.assert_sound([wallet_id])
+
+
+async def test_what_a_command_waits_for_is_waited_for_while_its_wallet_is_loaded(
+    ledger: LedgerDatabase,
+) -> None:
+    (wallet_id,) = await ledger.open_wallets(1)
+    told: list[str] = []
+
+    def ready() -> Any:
+        # Asked when the wallet is there, and not before.
+        told.append("asked")
+        return answer()
+
+    async def answer() -> None:
+        await asyncio.sleep(0.01)
+        told.append("heard")
+
+    def build(_program: Any, wallet: Wallet, _now: Instant) -> Reserve:
+        told.append(f"built on {wallet.available}")
+        return a_reserve(wallet_id, 60, reservation_id=reservation_id)
+
+    reservation_id = new_id()
+    waits = Deferred(wallet_id=wallet_id, reservation_id=reservation_id, build=build, ready=ready)
+    async with ledger.batcher() as batcher:
+        await say(batcher, a_grant(wallet_id, 100))
+        assert (await say(batcher, waits)).balance[:4] == (0, 40, 60, 0)
+    assert told == ["asked", "heard", "built on 100"]
 
 
 async def test_what_is_refused_or_repeated_writes_nothing(ledger: LedgerDatabase) -> None:

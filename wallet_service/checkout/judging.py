@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.devices import NOWHERE, Context
 from wallet_service.fraud.evidence import record_of
+from wallet_service.fraud.hearing import Hearing
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.model import Judgement, Of, Signals, Traces, Verdict
 from wallet_service.fraud.publication import InForce
-from wallet_service.fraud.service import Fraud
+from wallet_service.fraud.service import ASKED_MAX, Fraud
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, ReservationId, WalletId
@@ -59,6 +60,9 @@ class Dossier:
     wish: ReserveWish
     traces: Traces
     attempt: Attempt | None = None
+    hearing: Hearing | None = None
+    number: int = 0
+    """Its place in what is heard."""
     in_force: InForce | None = None
     signals: Signals | None = None
     judgement: Judgement | None = None
@@ -79,7 +83,7 @@ class Judging:
         self._programs[wallet_id] = program_id
 
     async def open(self, wishes: Sequence[ReserveWish]) -> list[Dossier]:
-        """Gather what is known of wishes, all in one round trip."""
+        """Gather what is known of wishes, all in one round trip, which may still be under way when this returns."""
         dossiers = [Dossier(wish=wish, traces=self._fraud.traces(wish.context)) for wish in wishes]
         if not self._fraud.policies.any:
             return dossiers
@@ -92,13 +96,20 @@ class Judging:
             if program_id is not None:
                 now = clocks.get(program_id) or clocks.setdefault(program_id, self._now(program_id))
                 self._take_up(dossier, program_id, now)
-        ruled = [dossier for dossier in dossiers if dossier.in_force is not None]
-        found = await self._fraud.gather(
-            [(each.attempt, each.in_force) for each in ruled if each.attempt and each.in_force]
-        )
-        for dossier, signals in zip(ruled, found, strict=True):
-            dossier.signals = signals
+        await self._gather([dossier for dossier in dossiers if dossier.in_force is not None])
         return dossiers
+
+    async def _gather(self, ruled: Sequence[Dossier]) -> None:
+        asked = [(each.attempt, each.in_force) for each in ruled if each.attempt and each.in_force]
+        if 0 < len(asked) <= ASKED_MAX:
+            # Heard while the ledger loads the wallets.
+            hearing = self._fraud.ask(asked)
+            for number, dossier in enumerate(ruled):
+                dossier.hearing, dossier.number = hearing, number
+            return
+        # So many would keep a batch of the ledger waiting, and others in it.
+        for dossier, signals in zip(ruled, await self._fraud.gather(asked), strict=True):
+            dossier.signals = signals
 
     def _take_up(self, dossier: Dossier, program_id: ProgramId, now: Instant) -> None:
         dossier.in_force = self._fraud.policies.of(program_id)
@@ -131,10 +142,19 @@ class Judging:
             self._take_up(dossier, program.program_id, now)
             if dossier.in_force is None or dossier.attempt is None:
                 return None
-        gathered = dossier.signals or dossier.attempt.signals()
+        gathered = dossier.signals or self._heard(dossier) or dossier.attempt.signals()
         dossier.signals = _with_wallet(gathered, dossier, wallet, now)
         dossier.judgement = dossier.in_force.judge(dossier.signals)
         return dossier.judgement
+
+    def _heard(self, dossier: Dossier) -> Signals | None:
+        if dossier.hearing is None:
+            return None
+        heard = dossier.hearing.signals()
+        if heard is None:
+            self._fraud.counts.blind += 1
+            return None
+        return heard[dossier.number]
 
     @staticmethod
     def review_ttl_seconds(dossier: Dossier) -> int:
@@ -147,6 +167,8 @@ class Judging:
         for dossier, outcome in outcomes:
             if dossier.attempt is None or dossier.in_force is None:
                 continue
+            if dossier.hearing is not None and (rest := dossier.hearing.rest()) is not None:
+                await rest  # what was refused at once: its count must not come after its correction
             judgement = dossier.judgement or Judgement()
             repeated, failed = _what_became(outcome)
             self._fraud.concluded(

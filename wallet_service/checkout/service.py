@@ -81,6 +81,7 @@ class Checkout:
                 command=commands.Deferred(
                     wallet_id=dossier.wish.wallet_id, reservation_id=dossier.wish.reservation_id,
                     build=partial(self._reserve_command, dossier),
+                    ready=None if dossier.hearing is None else dossier.hearing.rest,
                 ),
             )
             for dossier in await self._judging.open(wishes)

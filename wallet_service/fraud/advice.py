@@ -10,7 +10,7 @@ from typing import Final
 from wallet_service.fraud.anomaly import model as anomaly_model
 from wallet_service.fraud.anomaly.service import Anomaly, Scored
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.model import By, Of, Signals
+from wallet_service.fraud.model import By, Of
 from wallet_service.fraud.opinions import Opinion
 from wallet_service.fraud.rings.model import Key, Link, LinkKind
 from wallet_service.fraud.rings.service import Rings
@@ -35,16 +35,16 @@ class ModelAdvice:
         self._anomaly = anomaly
         self._scored: dict[tuple[WalletId, str], Scored] = {}
 
-    async def opinions(self, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
+    async def opinions(self, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
         """Return the score of each redemption that has one in time."""
-        redemptions = [attempt for attempt, _ in asked if attempt.of is Of.REDEMPTION]
+        redemptions = [attempt for attempt in asked if attempt.of is Of.REDEMPTION]
         scores = await self._anomaly.scores([_asked_for(attempt) for attempt in redemptions])
         found: dict[int, Opinion] = {}
         for attempt, scored in zip(redemptions, scores, strict=True):
             if scored is not None:
                 self._keep(attempt, scored)
                 found[id(attempt)] = Opinion(score=scored.score.score, reasons=scored.score.reasons)
-        return [found.get(id(attempt)) for attempt, _ in asked]
+        return [found.get(id(attempt)) for attempt in asked]
 
     def _keep(self, attempt: Attempt, scored: Scored) -> None:
         if len(self._scored) >= SCORED_MAX:
@@ -73,9 +73,9 @@ class RingAdvice:
     def __init__(self, rings: Rings) -> None:
         self._rings = rings
 
-    async def opinions(self, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
+    async def opinions(self, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
         """Return the suspicion of each wallet's ring; 0 of a wallet that shares nothing."""
-        wallets = {attempt.wallet_id for attempt, _ in asked}
+        wallets = {attempt.wallet_id for attempt in asked}
         try:
             found = await self._rings.ring_of(wallets, timeout_seconds=RING_SECONDS)
         except DatabaseError as fault:
@@ -85,7 +85,7 @@ class RingAdvice:
             wallet_id: Opinion(score=signal.score, reasons=signal.reasons)
             for wallet_id, signal in found.items()
         }
-        return [opinions.get(attempt.wallet_id, _ALONE) for attempt, _ in asked]
+        return [opinions.get(attempt.wallet_id, _ALONE) for attempt in asked]
 
     def granted(self, attempt: Attempt) -> None:
         """Do nothing: a ring is what was seen, whatever became of it."""

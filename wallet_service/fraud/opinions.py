@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.model import By, Signals
+from wallet_service.fraud.model import By
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import WalletId
 
@@ -26,7 +26,7 @@ class Advisor(Protocol):
     One that fails, whatever it raises, has no opinion that time: what was counted and the other advisors' stand.
     """
 
-    async def opinions(self, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
+    async def opinions(self, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
         """Return an opinion for each, in order; None: none."""
 
     def granted(self, attempt: Attempt) -> None:

@@ -6,11 +6,12 @@ Nothing here ever fails a caller: what cannot be gathered in time is unknown, an
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from wallet_service.fraud.behind import Behind
 from wallet_service.fraud.counters import Counters, corrections_of
 from wallet_service.fraud.devices import Context, DeviceKeys
 from wallet_service.fraud.evidence import record_of
+from wallet_service.fraud.hearing import Hearing
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.live import Policies
@@ -41,7 +43,12 @@ ASKED_MAX: Final = 128
 FORGET_SECONDS: Final = 5.0
 KEPT_SHARE: Final = 0.25
 """Of the budget: what advisors may not take."""
+ANOMALY_SAYS: Final = ("anomaly", "anomaly_reasons")
+RING_SAYS: Final = ("ring", "ring_reasons")
+"""Where an advisor's score and reasons stand among the signals."""
 Ruled = tuple[Attempt, InForce]
+Advice = tuple[int, dict[str, Any]]
+"""Which attempt, and what is said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +92,13 @@ class Fraud:
     def traces(self, context: Context) -> Traces:
         """Return what may be kept of where a call comes from."""
         return self._keys.traces(context)
+
+    def ask(self, ruled: Sequence[Ruled]) -> Hearing:
+        """Begin to count at most ASKED_MAX attempts; nobody waits for it longer than twice the budget."""
+        self.counts.gathered += len(ruled)
+        future = self._asked.get(_Asked(ruled=ruled))
+        future.add_done_callback(self._failed)
+        return Hearing(future, asyncio.get_running_loop().time() + 2 * self._budget_seconds)
 
     async def gather(self, ruled: Sequence[Ruled]) -> list[Signals]:
         """Count attempts and return what is known of each, within the budget; concurrent callers share a round trip."""
@@ -138,6 +152,16 @@ class Fraud:
 
     async def _signals_of(self, ruled: Sequence[Ruled]) -> list[Signals]:
         end = time.monotonic() + self._budget_seconds
+        advice = self._advice(ruled, end - self._budget_seconds * KEPT_SHARE)
+        if not advice:
+            return await self._counted(ruled, end)
+        # Beside each other: an advisor that is slow loses its own opinion, not what was counted.
+        signals, opinions = await asyncio.gather(self._counted(ruled, end), asyncio.gather(*advice))
+        for number, said in itertools.chain.from_iterable(opinions):
+            signals[number] = replace(signals[number], **said)
+        return signals
+
+    async def _counted(self, ruled: Sequence[Ruled], end: float) -> list[Signals]:
         tallies = await self._counters.count([(attempt, in_force.plan) for attempt, in_force in ruled])
         if tallies is None:
             self.counts.blind += len(ruled)
@@ -154,34 +178,32 @@ class Fraud:
                 _log.debug("nothing was remembered in time: %s", fault)
             else:
                 self.behind.remember(memories)
-        signals = [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
-        # An advisor that is slow loses its own opinion, not what was counted: whoever waits still gets that in time.
-        return await self._advised(ruled, signals, end - self._budget_seconds * KEPT_SHARE)
+        return [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
 
-    async def _advised(self, ruled: Sequence[Ruled], signals: list[Signals], end: float) -> list[Signals]:
-        of_model = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly]
-        of_rings = [number for number, (_, in_force) in enumerate(ruled) if in_force.plan.ring]
-        model, rings = await asyncio.gather(
-            self._opinions(self.anomaly, ruled, signals, of_model, end),
-            self._opinions(self.rings, ruled, signals, of_rings, end),
+    def _advice(self, ruled: Sequence[Ruled], end: float) -> list[Coroutine[Any, Any, list[Advice]]]:
+        """Return the questions to those whom a policy wants to hear."""
+        wanted = (
+            (
+                self.anomaly,
+                ANOMALY_SAYS,
+                [n for n, (_, in_force) in enumerate(ruled) if in_force.plan.anomaly],
+            ),
+            (self.rings, RING_SAYS, [n for n, (_, in_force) in enumerate(ruled) if in_force.plan.ring]),
         )
-        for number, opinion in model:
-            signals[number] = replace(signals[number], anomaly=opinion.score, anomaly_reasons=opinion.reasons)
-        for number, opinion in rings:
-            signals[number] = replace(signals[number], ring=opinion.score, ring_reasons=opinion.reasons)
-        return signals
+        return [
+            self._opinions(advisor, names, ruled, chosen, end)
+            for advisor, names, chosen in wanted
+            if advisor is not None and chosen
+        ]
 
     async def _opinions(
-        self, advisor: Advisor | None, ruled: Sequence[Ruled], signals: Sequence[Signals], chosen: Sequence[int],
-        end: float,
-    ) -> list[tuple[int, Opinion]]:  # fmt: skip
+        self, advisor: Advisor, names: tuple[str, str], ruled: Sequence[Ruled], chosen: Sequence[int], end: float
+    ) -> list[Advice]:  # fmt: skip
         """Ask an advisor about the chosen ones; none in time is none at all.
 
         An advisor's fault is a value here, whatever it is: an opinion is one voice, and decisions go on without it.
         """
-        if advisor is None or not chosen:
-            return []
-        asked = [(ruled[number][0], signals[number]) for number in chosen]
+        asked = [ruled[number][0] for number in chosen]
         try:
             async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
                 (found,) = await asyncio.gather(_asking(advisor, asked), return_exceptions=True)
@@ -192,7 +214,12 @@ class Fraud:
             fault = found if isinstance(found, BaseException) else None
             _log.error("an advisor failed", exc_info=fault)
             return []
-        return [(number, each) for number, each in zip(chosen, found, strict=True) if each is not None]
+        score, reasons = names
+        return [
+            (number, {score: opinion.score, reasons: opinion.reasons})
+            for number, opinion in zip(chosen, found, strict=True)
+            if opinion is not None
+        ]
 
     def concluded(
         self, attempt: Attempt, in_force: InForce, judgement: Judgement, *, failed: bool, repeated: bool
@@ -242,7 +269,7 @@ class Fraud:
         return await forget_sightings(self._db, program_id, before, limit, timeout_seconds=FORGET_SECONDS)
 
 
-async def _asking(advisor: Advisor, asked: Sequence[tuple[Attempt, Signals]]) -> Sequence[Opinion | None]:
+async def _asking(advisor: Advisor, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
     # So that also what fails before it is awaited is an answer of this.
     return await advisor.opinions(asked)
 

@@ -292,6 +292,15 @@ class Batcher:
         loaded = await load_named(session, [waiting.command for waiting in todo], seconds)
         if self._ensure is not None:
             await self._ensure(loaded.programs)
+        for waiting in todo:
+            # Most have been ready before their wallets were here: what is gathered elsewhere costs no time of its own.
+            command = waiting.command
+            if (
+                isinstance(command, Deferred)
+                and command.ready is not None
+                and (rest := command.ready()) is not None
+            ):
+                await rest
         written, outcomes = self._decide_all(loaded, todo)
         # What an append did whose answer was lost is news to the cache and to watchers, though found and not written.
         doubtful = {waiting.command.wallet_id for waiting in todo if waiting.unknown is not None}

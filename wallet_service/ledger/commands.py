@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
@@ -186,11 +186,15 @@ class Deferred(Struct, frozen=True, kw_only=True):
 
     `build` is pure: it may be called again, on fresher state. It sees the wallet as it is recorded; what is overdue in
     it at this moment is not settled yet. So a checkout that names a wallet by its id costs no look-up of its own.
+
+    `ready` tells what `build` still waits for, None if nothing; it is awaited while the wallet is loaded, and has to end
+    by itself, soon: the whole batch waits for it.
     """
 
     wallet_id: WalletId
     reservation_id: ReservationId
     build: Callable[[Program, Wallet, Instant], Reserve | Extend]
+    ready: Callable[[], Awaitable[None] | None] | None = None
 
 
 OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review
