@@ -61,8 +61,15 @@ async def test_a_farm_is_found_while_it_works_and_a_person_is_asked(api, shared_
         return any(case.subject == review_pb2.CASE_SUBJECT_RING for case in listed.cases)
 
     await until(has_a_case, 20)
-    found = (await api(review_pb2.ListCasesRequest(wallet=types_pb2.WalletRef(wallet_id=wallets[1])))).cases
-    of_hold = next(case for case in found if case.subject == review_pb2.CASE_SUBJECT_RESERVATION)
+    found: list[review_pb2.Case] = []
+
+    async def has_a_case_of_its_own() -> bool:
+        wanted = review_pb2.ListCasesRequest(wallet=types_pb2.WalletRef(wallet_id=wallets[1]))
+        found.extend(case for case in (await api(wanted)).cases if case.subject_id == held.reservation_id)
+        return bool(found)
+
+    await until(has_a_case_of_its_own, 20)
+    of_hold = found[0]
     evidence = (await api(review_pb2.GetCaseRequest(case_id=of_hold.case_id))).evidence
     assert set(evidence.linked_wallet_ids) == set(wallets) - {wallets[1]}
     assert evidence.devices
