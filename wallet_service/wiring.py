@@ -28,6 +28,7 @@ from wallet_service.fraud.anomaly.service import Anomaly
 from wallet_service.fraud.anomaly.telemetry import watch_anomaly
 from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.fraud.devices import DeviceKeys
+from wallet_service.fraud.hashing import Hashing
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.rings.service import Rings
 from wallet_service.fraud.rings.telemetry import watch_rings
@@ -102,6 +103,7 @@ class Core:
     pipeline: Pipeline
     fraud: Fraud
     fraud_authoring: FraudAuthoring
+    hashing: Hashing
     lookout: Lookout
     review: Review
     review_worker: ReviewWorker
@@ -123,13 +125,9 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     ledger = Ledger(database, cache, limits, settings.snapshot_ttl_seconds)
     rulesets = Rulesets(database)
     policies = Policies(database)
-    device_keys = load_device_keys(settings)
-    fraud = Fraud(
-        database,
-        cache,
-        DeviceKeys(active=device_keys.active, keys=device_keys.keys),
-        settings.fraud_budget_ms / 1_000,
-    )
+    found_keys = load_device_keys(settings)
+    device_keys = DeviceKeys(active=found_keys.active, keys=found_keys.keys)
+    fraud = Fraud(database, cache, device_keys, settings.fraud_budget_ms / 1_000)
     watch_ledger(telemetry.meter, ledger)
     watch_fraud(telemetry.meter, fraud)
     life.on_stop("ledger", ledger.close)
@@ -150,6 +148,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
         fraud=fraud, fraud_authoring=FraudAuthoring(database, ledger.programs, fraud.policies),
+        hashing=Hashing(ledger.programs, device_keys),
         rulesets=rulesets, authoring=authoring, audience=Audience(database, ledger.programs, rulesets),
         backtests=Backtests(authoring, rulesets, History(database.open_session, rulesets)),
         earning=earning,
@@ -223,7 +222,7 @@ async def start_server(
                 service=admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
                 room=AdminRpc(
                     core.ledger, core.keys, authoring=core.authoring, audience=core.audience,
-                    backtests=core.backtests, fraud=core.fraud_authoring,
+                    backtests=core.backtests, fraud=core.fraud_authoring, hashing=core.hashing,
                 ),
             ),
         ],
@@ -258,7 +257,7 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     life.keep("lookout", LookoutWorker(core.lookout, seconds).run)
     watch_review(core.telemetry.meter, core.review_worker)
     life.keep("review", core.review_worker.run)
-    life.keep("fraud-memory", FraudWorker(core.fraud).run)
+    life.keep("fraud-memory", FraudWorker(core.fraud, core.ledger.programs).run)
     # Stops first: the round in work ends by itself before its loop is cancelled.
     life.on_stop("earning-round", worker.drain)
 

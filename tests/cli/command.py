@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from wallet_service.cli.app import app
+
 COMMAND = (sys.executable, "-m", "wallet_service")
 SECONDS_MAX = 60
 
@@ -32,6 +36,12 @@ def wallet(*arguments: str, cwd: Path | None = None, **more: str) -> subprocess.
         timeout=SECONDS_MAX,
         check=False,
     )
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as `wallet` does, in this process: for tests of many, where starting each is most of the time."""
+    ended = CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "TERM": "dumb"})
+    return subprocess.CompletedProcess(arguments, ended.exit_code, ended.stdout, ended.stderr)
 
 
 def the_one_line(ended: subprocess.CompletedProcess[str]) -> str:

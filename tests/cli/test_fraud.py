@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from command import Running, wallet
+from command import Running, called, wallet
 
 
 def policy_file(folder: Path, above: int, **fields: object) -> str:
@@ -41,3 +41,19 @@ def test_policies_are_applied_compared_and_exported_as_files(up: Running, tmp_pa
     report = wallet("fraud", "report", "demo", *here)
     assert (report.returncode, report.stdout) == (0, "nothing was judged in this time\n"), report.stderr
     assert wallet("fraud", "report", "demo", "--since", "2026-01-01", "--json", *here).stdout == ""
+
+
+def test_a_trusted_device_is_listed_by_the_hash_that_a_command_says(up: Running, tmp_path: Path) -> None:
+    here = ("--data-dir", str(up.data_dir))
+    said = [
+        called("fraud", "hash", "demo", told, "the till", *here) for told in ("--fingerprint", "--address")
+    ]
+    hashes = [each.stdout.strip() for each in said]
+    assert [len(each) for each in hashes] == [32, 32], said
+    assert hashes[0] != hashes[1]
+    file = tmp_path / "trusting.json"
+    file.write_text(json.dumps({"trusted": {"devices": [hashes[0]], "addresses": [hashes[1]]}}))
+    applied = called("fraud", "policy", "apply", "demo", str(file), *here)
+    assert applied.returncode == 0, applied.stderr
+    both = called("fraud", "hash", "demo", "--address", "a", "--app", "b", *here)
+    assert both.returncode == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from command import Running, the_one_line, wallet
+from command import Running, called, the_one_line, wallet
 from wallet.v1 import earning_pb2, earning_pb2_grpc, types_pb2
 
 
@@ -22,7 +22,7 @@ def doubt(up: Running, customer: str) -> None:
 
 
 def send(up: Running, customer: str, **what: Any) -> None:
-    token = wallet("token", "--data-dir", str(up.data_dir)).stdout.strip()
+    token = called("token", "--data-dir", str(up.data_dir)).stdout.strip()
     event = earning_pb2.EarnEvent(
         source="till", source_event_id=str(uuid.uuid4()),
         wallet=types_pb2.WalletRef(customer=types_pb2.Customer(program_id="demo", customer_ref=customer)), **what,
@@ -40,7 +40,7 @@ def send(up: Running, customer: str, **what: Any) -> None:
 def waiting(up: Running, count: int) -> list[dict[str, object]]:
     end = time.monotonic() + 30
     while True:
-        listed = wallet("review", "list", "demo", "--json", "--data-dir", str(up.data_dir))
+        listed = called("review", "list", "demo", "--json", "--data-dir", str(up.data_dir))
         assert listed.returncode == 0, listed.stderr
         cases = [json.loads(line) for line in listed.stdout.splitlines()]
         if len(cases) >= count:
@@ -56,27 +56,27 @@ def test_a_case_is_listed_shown_taken_and_decided(up: Running) -> None:
     assert first in wallet("review", "list", *here).stdout
     taken = wallet("review", "take", first, "--reviewer", "rita", *here)
     assert taken.stdout == f"{first}: assigned to rita\n", taken.stderr
-    refused = wallet("review", "approve", first, "--reason", "fine", "--reviewer", "ralf", *here)
+    refused = called("review", "approve", first, "--reason", "fine", "--reviewer", "ralf", *here)
     assert refused.returncode == 1
     assert "CASE_TAKEN" in the_one_line(refused)
-    noted = wallet("review", "note", first, "called [b]her[/b]", "--reviewer", "rita", *here)
+    noted = called("review", "note", first, "called [b]her[/b]", "--reviewer", "rita", *here)
     assert noted.returncode == 0
-    approved = wallet("review", "approve", first, "--reason", "fine", "--reviewer", "rita", *here)
+    approved = called("review", "approve", first, "--reason", "fine", "--reviewer", "rita", *here)
     assert approved.stdout == f"{first}: approved\n"
-    shown = wallet("review", "show", first, *here).stdout
+    shown = called("review", "show", first, *here).stdout
     for said in ("HIGH_VALUE", "demo/anna", "called [b]her[/b]", "rita", "fine"):
         assert said in shown
-    assert wallet("review", "escalate", second, "--reason", "odd", *here).stdout == f"{second}: escalated\n"
-    rejected = wallet("review", "reject", second, "--reason", "a farm", "--json", *here)
+    assert called("review", "escalate", second, "--reason", "odd", *here).stdout == f"{second}: escalated\n"
+    rejected = called("review", "reject", second, "--reason", "a farm", "--json", *here)
     assert json.loads(rejected.stdout)["state"] == "CASE_STATE_REJECTED"
-    assert wallet("review", "list", *here).stdout == "nothing waits\n"
-    counted = json.loads(wallet("review", "stats", "demo", "--json", *here).stdout)
+    assert called("review", "list", *here).stdout == "nothing waits\n"
+    counted = json.loads(called("review", "stats", "demo", "--json", *here).stdout)
     assert (counted["approved"], counted["rejected"], counted["by_reason"][0]["precision_bp"]) == (
         1,
         1,
         5_000,
     )
-    assert wallet("review", "list", "--state", "nonsense", *here).returncode == 2
+    assert called("review", "list", "--state", "nonsense", *here).returncode == 2
 
 
 def test_a_reviewer_gets_a_picture_of_who_hangs_together(up: Running, tmp_path: Path) -> None:
@@ -84,19 +84,40 @@ def test_a_reviewer_gets_a_picture_of_who_hangs_together(up: Running, tmp_path: 
     doubt(up, "anna")
     (case,) = [str(case["case_id"]) for case in waiting(up, 1)]
     file = tmp_path / "ring.svg"
-    refused = wallet("review", "picture", case, "--out", str(file), *here)
+    refused = called("review", "picture", case, "--out", str(file), *here)
     assert refused.returncode == 1
     assert "CASE_WITHOUT_RING" in the_one_line(refused)
     assert not file.exists()
     policy = tmp_path / "policy.json"
     policy.write_text("{}")
-    assert wallet("fraud", "policy", "apply", "demo", str(policy), *here).returncode == 0
+    assert called("fraud", "policy", "apply", "demo", str(policy), *here).returncode == 0
     send(up, "anna", action=earning_pb2.ActionEvent(kind=earning_pb2.EVENT_KIND_REFERRAL, subject="berta"))
     end = time.monotonic() + 30
-    while (drawn := wallet("review", "picture", case, "--out", str(file), *here)).returncode:
+    while (drawn := called("review", "picture", case, "--out", str(file), *here)).returncode:
         assert time.monotonic() < end, drawn.stderr
     assert drawn.stdout == f"{file}\n"
     assert len(ET.parse(file).getroot().findall("{*}circle")) == 2
-    nowhere = wallet("review", "picture", case, "--out", str(tmp_path / "no" / "ring.svg"), *here)
+    nowhere = called("review", "picture", case, "--out", str(tmp_path / "no" / "ring.svg"), *here)
     assert nowhere.returncode == 2
     assert "cannot be written" in nowhere.stderr
+
+
+def test_a_policy_of_review_is_a_file_and_several_cases_are_decided_at_once(
+    up: Running, tmp_path: Path
+) -> None:
+    here = ("--data-dir", str(up.data_dir))
+    file = tmp_path / "review.json"
+    file.write_text(called("review", "policy", "export", "demo", *here).stdout)
+    policy = json.loads(file.read_text())
+    assert (policy["lease_seconds"], policy["reviewers"]) == (900, [])
+    file.write_text(json.dumps({**policy, "reviewers": [{"name": "ralf", "limit_minor": 1}]}))
+    applied = called("review", "policy", "apply", "demo", str(file), *here)
+    assert applied.stdout == "version 1 is in force\n", applied.stderr
+    file.write_text('{"leases": 3}')
+    assert called("review", "policy", "apply", "demo", str(file), *here).returncode == 2
+    cases = [str(case["case_id"]) for case in waiting(up, 1)]
+    gone = str(uuid.uuid4())
+    decided = called("review", "reject", *cases, gone, "--reason", "a farm", *here)
+    assert decided.returncode == 1
+    assert decided.stdout.splitlines() == [f"{case}: rejected" for case in cases]
+    assert decided.stderr.startswith(f"{gone}: CASE_NOT_FOUND: ")

@@ -11,7 +11,10 @@ from attempts import PROGRAM, RING, START, attempt, keys, limit, phone, wallet
 from wallet_service.fraud.model import By, Measure, Policy, Trace, Window
 from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.service import Fraud
+from wallet_service.fraud.worker import FraudWorker
 from wallet_service.kernel.clock import Instant
+from wallet_service.ledger.program import Program, RedemptionPolicy
+from wallet_service.ledger.programs import Programs
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.database import Database, DatabaseOptions
 
@@ -139,6 +142,23 @@ async def test_what_was_not_seen_for_as_long_as_the_policy_says_is_forgotten(dat
     )
     assert [row["key"] for row in rows] == ["young", "young"]
     assert await fraud.forget(PROGRAM, 100, now) == 0
+
+
+@pytest.mark.parametrize(("clock", "left"), [(START + 30 * 86_400, 2), (START + 30 * 86_400 + 1, 0)])
+async def test_a_sandbox_forgets_by_its_own_clock(database, fraud, clock, left):
+    in_force = ruled(AGE, retention_days=30)
+    fraud.policies._known[PROGRAM] = in_force
+    # By the clock on the wall it is older than that by months.
+    await seen(fraud, in_force, attempt(START, device="old"))
+    programs = Programs(database)
+    programs._known[PROGRAM] = Program(
+        program_id=PROGRAM, display_name="", sandbox=True, asset="EUR", exponent=2, currency="EUR", rate_numerator=1,
+        rate_denominator=1, redemption=RedemptionPolicy(), floor_minor=0,
+        clock_at=Instant(clock * SECONDS),
+    )  # fmt: skip
+    await FraudWorker(fraud, programs).forget()
+    query = "select (select count(*) from fraud.device) + (select count(*) from fraud.wallet_device)"
+    assert await database.fetchval(query, timeout_seconds=5) == left
 
 
 async def test_without_a_database_ages_are_unknown_and_nothing_fails(fraud, database):

@@ -63,12 +63,16 @@ class Staff:
 
     everywhere: RingRules = field(default_factory=RingRules)
     programs: dict[ProgramId, RingRules] = field(default_factory=dict)
+    trusted: set[str] = field(default_factory=set)
 
     def ring_rules(self, program_id: str) -> RingRules:
         return self.programs.get(ProgramId(program_id), self.everywhere)
 
     def ring_programs(self) -> list[ProgramId]:
         return list(self.programs)
+
+    def trusts(self, _program_id: str, text: str) -> bool:
+        return text in self.trusted
 
 
 @dataclass(slots=True)

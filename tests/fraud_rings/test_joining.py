@@ -53,7 +53,7 @@ class Memory:
         new = {(link.wallet_id, link.key): link for link in links}
         waiting = [self.waiting(link) for pair, link in new.items() if pair not in self.links]
         self.links |= dict.fromkeys(new)
-        joins = joined(waiting, lambda _: self.limits, self.fresh)
+        joins = joined(waiting, lambda _, key: self.limits.of(key.kind), self.fresh)
         self.keys |= {state.key: state for state in joins.keys}
         moved = dict(joins.merged)
         self.ring = {wallet_id: moved.get(ring, ring) for wallet_id, ring in self.ring.items()} | dict(
@@ -158,6 +158,24 @@ async def test_a_ring_that_hung_together_by_a_hub_alone_falls_apart(town: Town):
     after = await town.rings.ring_of([wallet("a0"), wallet("b0"), wallet("c")], timeout_seconds=5)
     assert before[wallet("c")].ring_id in {signal.ring_id for signal in after.values()}
     assert wallet("c") not in after
+
+
+async def test_what_a_program_trusts_links_nobody_however_few_share_it(town: Town):
+    kiosk = key(LinkKind.DEVICE, "kiosk")
+    town.staff.trusted.add(kiosk.text)
+    await town.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in range(3)])
+    await town.settle()
+    assert await town.partition() == set()
+
+
+async def test_a_ring_falls_apart_when_somebody_new_comes_to_what_is_trusted_by_now(town: Town):
+    await town.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in range(3)])
+    await town.settle()
+    assert await town.partition() == {frozenset(wallet(name) for name in range(3))}
+    town.staff.trusted.add(key(LinkKind.DEVICE, "kiosk").text)
+    await town.rings.note([seen(3, LinkKind.DEVICE, "kiosk")])
+    await town.settle()
+    assert await town.partition() == set()
 
 
 async def test_a_wallet_names_its_devices_and_who_shares_them(town: Town):

@@ -111,16 +111,22 @@ def waiting(number: int, program: str, degree: int = 0) -> Waiting:
 
 @pytest.mark.parametrize(("limit", "hub"), [(2, True), (3, False), (4, False)])
 def test_a_key_is_a_hub_beyond_the_limit_of_its_program(limit, hub):
-    joins = joined([waiting(n, "shop") for n in range(3)], lambda _: Hubs(device=limit), lambda: RingId("r"))
+    joins = joined(
+        [waiting(n, "shop") for n in range(3)],
+        lambda _, key: Hubs(device=limit).of(key.kind),
+        lambda: RingId("r"),
+    )
     assert [state.hub for state in joins.keys] == [hub]
     assert len(joins.members) == (0 if hub else 3)
 
 
 @pytest.mark.parametrize(("programs", "hub"), [("aab", False), ("aaab", False), ("aaba", True), ("baaa", True), ("aaa", False)])  # fmt: skip
 def test_where_programs_share_a_key_the_limit_of_who_joins_counts(programs, hub):
-    limits = {"a": Hubs(device=3), "b": Hubs(device=9)}
+    limits = {"a": 3, "b": 9}
     links = [waiting(n, program) for n, program in enumerate(programs)]
-    assert [state.hub for state in joined(links, limits.__getitem__, lambda: RingId("r")).keys] == [hub]
+    assert [
+        state.hub for state in joined(links, lambda program, _: limits[program], lambda: RingId("r")).keys
+    ] == [hub]
 
 
 def test_a_ring_is_of_the_program_that_most_of_its_wallets_are_in():

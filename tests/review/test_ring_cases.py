@@ -11,7 +11,7 @@ from wallet_service.fraud.judged import SubjectKind
 from wallet_service.fraud.rings.model import Key, Link, LinkKind
 from wallet_service.fraud.rings.worker import RingWorker
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.review.model import Case, CaseState, Decision
+from wallet_service.review.model import Case, CaseState, Decision, Reviewer, ReviewerTerms
 from wallet_service.review.service import redemption_labels
 
 FARM = 8
@@ -125,6 +125,16 @@ async def test_without_a_ring_there_is_no_picture(office: Office):
     refused = await office.review.picture(new_id(), office.soon())
     assert isinstance(refused, Refusal)
     assert refused.reason is Reason.CASE_NOT_FOUND
+
+
+async def test_nobody_decides_about_a_ring_that_he_or_a_customer_of_his_is_in(office: Office):
+    await office.rules(reviewers=(ReviewerTerms(name="ralf", own_customers=("farmed-5",)),))
+    await farm(office)
+    case = await ring_case(office)
+    for who in (Reviewer(name="farmed-3"), RALF):
+        assert said(await office.decide(case.case_id, who, approve=True)) is Reason.REVIEWER_CONFLICT
+        assert said(await office.review.assign(case.case_id, who, office.soon())) is Reason.REVIEWER_CONFLICT
+    assert said(await office.decide(case.case_id, RITA, approve=True)) is CaseState.APPROVED
 
 
 # What is taught.

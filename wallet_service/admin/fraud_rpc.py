@@ -8,6 +8,8 @@ from typing import Final
 from wallet.v1 import fraud_pb2
 
 from wallet_service.fraud.authoring import FraudAuthoring
+from wallet_service.fraud.devices import Context
+from wallet_service.fraud.hashing import Hashing
 from wallet_service.fraud.publication import PolicyVersion, ReportLine
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.ids import ProgramId
@@ -23,8 +25,9 @@ _LIST: Final = "fraud-policies"
 class FraudRpc:
     """Policies as documents, their versions, and what came of them."""
 
-    def __init__(self, fraud: FraudAuthoring, pages: PageTokens) -> None:
+    def __init__(self, fraud: FraudAuthoring, hashing: Hashing, pages: PageTokens) -> None:
         self._fraud = fraud
+        self._hashing = hashing
         self._policy_pages = pages
 
     async def put_fraud_policy(
@@ -73,6 +76,16 @@ class FraudRpc:
         since = instant(request.since, "since") if request.HasField("since") else after(now, -_DAY_SECONDS)
         lines = await self._fraud.report(ProgramId(request.program_id), since, until, call.deadline)
         return fraud_pb2.GetFraudReportResponse(lines=[_line(line) for line in lines])
+
+    async def hash_fraud_trace(
+        self, request: fraud_pb2.HashFraudTraceRequest, call: Call
+    ) -> fraud_pb2.HashFraudTraceResponse:
+        """Answer what a device or an address is known by."""
+        told = Context(
+            fingerprint=request.fingerprint, address=request.address, app_instance=request.app_instance
+        )
+        trace = answered(await self._hashing.trace(ProgramId(request.program_id), told, call.deadline))
+        return fraud_pb2.HashFraudTraceResponse(hash=trace.key, others=trace.others)
 
 
 def _message(policy: PolicyVersion, *, with_document: bool) -> fraud_pb2.FraudPolicyVersion:

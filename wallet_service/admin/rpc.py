@@ -12,6 +12,7 @@ from wallet_service.admin.fraud_rpc import FraudRpc
 from wallet_service.admin.rules_rpc import RulesRpc
 from wallet_service.admin.segments_rpc import SegmentsRpc
 from wallet_service.fraud.authoring import FraudAuthoring
+from wallet_service.fraud.hashing import Hashing
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.kernel.signing import KeyRing
@@ -32,12 +33,12 @@ class AdminRpc(RulesRpc, SegmentsRpc, BacktestRpc, FraudRpc):
 
     def __init__(
         self, ledger: Ledger, keys: KeyRing, *, authoring: Authoring, audience: Audience, backtests: Backtests,
-        fraud: FraudAuthoring,
+        fraud: FraudAuthoring, hashing: Hashing,
     ) -> None:  # fmt: skip
         pages = PageTokens(keys)
         RulesRpc.__init__(self, authoring, pages)
         SegmentsRpc.__init__(self, audience, pages)
-        FraudRpc.__init__(self, fraud, pages)
+        FraudRpc.__init__(self, fraud, hashing, pages)
         BacktestRpc.__init__(self, backtests)
         self._ledger = ledger
 

@@ -1,8 +1,9 @@
-"""`wallet fraud policy apply|export|diff` and `wallet fraud report`: fraud policies as files, and what came of them."""
+"""`wallet fraud policy apply|export|diff`, `report` and `hash`: fraud policies as files, and what came of them."""
 
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
@@ -161,9 +162,50 @@ def report(
     run_calls(Wanted(target=target, token=token, ca_file=ca, data_dir=data_dir), work)
 
 
+def hash_trace(
+    program: ProgramName,
+    *,
+    fingerprint: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of a device; - reads it from standard input.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(metavar="TEXT", help="Of the network; - as above.")] = None,
+    app_instance: Annotated[
+        str | None, typer.Option("--app", metavar="TEXT", help="Of an app; - as above.")
+    ] = None,
+    target: Target = None,
+    token: Token = None,
+    ca: CaFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print what a device or an address is known by, for the policy's lists of trusted ones. It is kept nowhere."""
+    from wallet_service.cli.calling import Wanted, run_calls
+
+    told = [text for text in (fingerprint, address, app_instance) if text is not None]
+    if len(told) != 1:
+        raise typer.BadParameter("name one of --fingerprint, --address and --app")
+
+    async def work(client: AsyncWalletClient) -> int:
+        found = await client.fraud.hash(
+            program,
+            fingerprint=_typed(fingerprint),
+            address=_typed(address),
+            app_instance=_typed(app_instance),
+        )
+        typer.echo(found)
+        return 0
+
+    run_calls(Wanted(target=target, token=token, ca_file=ca, data_dir=data_dir), work)
+
+
 for _command in (apply, export, diff):
     policy_app.command()(_command)
 app.command()(report)
+app.command("hash")(hash_trace)
+
+
+def _typed(text: str | None) -> str | None:
+    """Return what was typed: not on the line that a shell remembers, if it is a dash."""
+    return sys.stdin.readline().rstrip("\r\n") if text == "-" else text
 
 
 async def _newest(client: AsyncWalletClient, program: str) -> tuple[int, str]:

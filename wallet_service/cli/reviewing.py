@@ -1,4 +1,4 @@
-"""`wallet review list|show|picture|take|approve|reject|escalate|note|stats`: what people must decide."""
+"""`wallet review list|show|picture|take|approve|reject|escalate|note|stats|policy`: what people must decide."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from wallet_service.cli import review_policy
 from wallet_service.cli.options import AsJson, CaFile, DataDir, Target, Token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from rich.table import Table
-    from wallet.v1.review_pb2 import Case, CaseState, GetCaseResponse, GetReviewStatisticsResponse
+    from wallet.v1.review_pb2 import Case, CaseState
     from wallet_client import AsyncWalletClient
 
 app = typer.Typer(name="review", no_args_is_help=True, help="Decide what waits for a person.")
@@ -23,7 +23,11 @@ Why: TypeAlias = Annotated[str, typer.Option("--reason", help="Why; kept for eve
 Who: TypeAlias = Annotated[
     str, typer.Option("--reviewer", help="Who decides; without it, whom the token speaks for.")
 ]
+CaseNames: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="CASE...", help="One case or several, each for itself.")
+]
 CASES_SHOWN = 50
+CASES_AT_ONCE = 100
 
 
 def list_cases(
@@ -47,6 +51,7 @@ def list_cases(
     states = _states(state or [])
 
     async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.case_tables import case_table
         from wallet_service.cli.show import console, json_line, plain
 
         found: list[Case] = []
@@ -58,7 +63,7 @@ def list_cases(
             for case in found:
                 typer.echo(json_line(plain(case)))
         else:
-            console().print(_case_table(found) if found else "nothing waits")
+            console().print(case_table(found) if found else "nothing waits")
         return 0
 
     _call(target, token, ca, data_dir, work)
@@ -76,13 +81,14 @@ def show(
     """Show a case: why it was opened, what was known, and what was done about it."""
 
     async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.case_tables import case_tables
         from wallet_service.cli.show import console, json_line, plain
 
         found = await client.review.case(case)
         if as_json:
             typer.echo(json_line(plain(found)))
         else:
-            for shown in _tables(found):
+            for shown in case_tables(found):
                 console().print(shown)
         return 0
 
@@ -140,7 +146,7 @@ def take(
 
 
 def approve(
-    case: CaseName,
+    cases: CaseNames,
     *,
     reason: Why,
     reviewer: Who = "",
@@ -153,14 +159,16 @@ def approve(
     """Let it pass: the checkout may commit, the event earns. Above the program's amount a second person must agree."""
 
     async def work(client: AsyncWalletClient) -> int:
-        _say((await client.review.approve(case, reason, reviewer=reviewer)).case, as_json=as_json)
+        if len(cases) > 1:
+            return await _decide_many(client, cases, reason, reviewer, approve=True, as_json=as_json)
+        _say((await client.review.approve(cases[0], reason, reviewer=reviewer)).case, as_json=as_json)
         return 0
 
     _call(target, token, ca, data_dir, work)
 
 
 def reject(
-    case: CaseName,
+    cases: CaseNames,
     *,
     reason: Why,
     reviewer: Who = "",
@@ -173,10 +181,36 @@ def reject(
     """Reject it: the value goes back to the wallet, the event earns nothing."""
 
     async def work(client: AsyncWalletClient) -> int:
-        _say((await client.review.reject(case, reason, reviewer=reviewer)).case, as_json=as_json)
+        if len(cases) > 1:
+            return await _decide_many(client, cases, reason, reviewer, approve=False, as_json=as_json)
+        _say((await client.review.reject(cases[0], reason, reviewer=reviewer)).case, as_json=as_json)
         return 0
 
     _call(target, token, ca, data_dir, work)
+
+
+async def _decide_many(
+    client: AsyncWalletClient, cases: list[str], reason: str, reviewer: str, *, approve: bool, as_json: bool
+) -> int:
+    """Decide each for itself, and say what became of each; returns 1 if any was refused."""
+    from wallet.v1.review_pb2 import CaseDecision
+    from wallet_client.ids import new_id
+
+    verdict = CaseDecision.VERDICT_APPROVE if approve else CaseDecision.VERDICT_REJECT
+    refused = 0
+    for start in range(0, len(cases), CASES_AT_ONCE):
+        page = cases[start : start + CASES_AT_ONCE]
+        decisions = [
+            CaseDecision(case_id=case, operation_id=new_id(), verdict=verdict, reason=reason) for case in page
+        ]
+        outcomes = await client.review.decide_many(decisions, reviewer=reviewer)
+        for case, outcome in zip(page, outcomes, strict=True):
+            if outcome.HasField("decided"):
+                _say(outcome.decided.case, as_json=as_json)
+            else:
+                refused = 1
+                typer.echo(f"{case}: {outcome.refusal.reason}: {outcome.refusal.message}", err=True)
+    return refused
 
 
 def escalate(
@@ -231,19 +265,21 @@ def stats(
     """Say how often each reason was right, and how long decisions took."""
 
     async def work(client: AsyncWalletClient) -> int:
+        from wallet_service.cli.case_tables import statistics_tables
         from wallet_service.cli.show import console, json_line, plain
 
         found = await client.review.statistics(program)
         if as_json:
             typer.echo(json_line(plain(found)))
         else:
-            for shown in _statistics(found):
+            for shown in statistics_tables(found):
                 console().print(shown)
         return 0
 
     _call(target, token, ca, data_dir, work)
 
 
+app.add_typer(review_policy.app)
 app.command("list")(list_cases)
 for _command in (show, picture, take, approve, reject, escalate, note, stats):
     app.command()(_command)
@@ -287,85 +323,3 @@ def _say(case: Case, *, as_json: bool) -> None:
     if case.decided_by and not case.applied:
         said += ", and is being carried out"
     typer.echo(f"{case.case_id}: {said}")
-
-
-def _case_table(cases: list[Case]) -> Table:
-    from wallet.v1.review_pb2 import CaseState, CaseSubject
-
-    from wallet_service.cli.show import moment, printable, table, word
-
-    shown = table("case", "what", "amount", "customer", "state", "why", "until (UTC)", right=("amount",))
-    for case in cases:
-        state = word(CaseState, case.state)
-        shown.add_row(
-            case.case_id,
-            word(CaseSubject, case.subject),
-            f"{case.amount_minor:,}",
-            printable(f"{case.program_id}/{case.customer_ref}"),
-            f"{state} ({printable(case.assigned_to)})" if case.assigned_to else state,
-            printable(", ".join(case.reasons)),
-            moment(case.due_at),
-        )
-    return shown
-
-
-def _tables(found: GetCaseResponse) -> list[Table]:
-    from wallet.v1.review_pb2 import CaseState, CaseSubject
-    from wallet_client import EntryKind
-
-    from wallet_service.cli.show import moment, printable, table, word
-
-    case, evidence = found.case, found.evidence
-    head = table("case", "")
-    head.show_header = False
-    rows = [
-        ("case", case.case_id),
-        ("about", f"{word(CaseSubject, case.subject)} {case.subject_id}"),
-        ("customer", f"{case.program_id}/{case.customer_ref}"),
-        ("wallet", case.wallet_id),
-        ("amount", f"{case.amount_minor:,}"),
-        ("state", word(CaseState, case.state)),
-        ("why", ", ".join(case.reasons)),
-        ("decided", f"{case.decided_by}: {case.decided_reason}" if case.decided_by else "-"),
-        ("balance then", f"{evidence.available_minor:,} available, {evidence.reserved_minor:,} reserved"),
-        ("order", evidence.order_ref or "-"),
-        ("linked wallets", ", ".join(evidence.linked_wallet_ids) or "-"),
-        ("devices", ", ".join(evidence.devices) or "-"),
-    ]
-    rows += [(signal.name, signal.value) for signal in evidence.signals]
-    for name, value in rows:
-        head.add_row(f"[cyan]{printable(name)}[/cyan]", printable(value))
-    past = table("no.", "time (UTC)", "what", "amount", "available", right=("no.", "amount", "available"))
-    for entry in evidence.history:
-        past.add_row(
-            str(entry.seq), moment(entry.at), word(EntryKind, entry.kind), f"{entry.amount_minor:,}",
-            f"{entry.available_minor:,}",
-        )  # fmt: skip
-    acts = table("time (UTC)", "done", "by", "why")
-    for act in reversed(found.acts):
-        acts.add_row(
-            moment(act.at),
-            printable(act.kind.replace("_", " ").lower()),
-            printable(act.actor),
-            printable(act.reason),
-        )
-    return [head, past, acts]
-
-
-def _statistics(found: GetReviewStatisticsResponse) -> list[Table]:
-    from wallet_service.cli.show import printable, table
-
-    counts = table("open", "assigned", "escalated", "approved", "rejected", "timed out", "p50", "p90")
-    counts.add_row(
-        str(found.open), str(found.assigned), str(found.escalated), str(found.approved), str(found.rejected),
-        str(found.timed_out), f"{found.p50_seconds} s", f"{found.p90_seconds} s",
-    )  # fmt: skip
-    reasons = table(
-        "reason", "cases", "approved", "rejected", "right", right=("cases", "approved", "rejected", "right")
-    )
-    for each in found.by_reason:
-        right = f"{each.precision_bp / 100:.2f} %" if each.approved + each.rejected else "-"
-        reasons.add_row(
-            printable(each.reason), str(each.cases), str(each.approved), str(each.rejected), right
-        )
-    return [counts, reasons]

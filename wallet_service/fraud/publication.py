@@ -24,13 +24,16 @@ class PolicyVersion(Struct, frozen=True, kw_only=True):
 class InForce:
     """A policy that decides: its version, what it says, what must be counted for it, and its judge."""
 
-    __slots__ = ("judge", "plan", "policy", "version")
+    __slots__ = ("judge", "plan", "policy", "trusted", "version")
 
     def __init__(self, version: int, policy: Policy) -> None:
         self.version = version
         self.policy = policy
         self.plan = plan_of(policy)
         self.judge = Judge(policy)
+        listed = policy.trusted.devices | policy.trusted.addresses
+        # As links keep them: without the names of keys.
+        self.trusted = frozenset(each.rpartition(".")[2] for each in listed)
 
 
 class ReportLine(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ HISTORY_MAX: Final = 10
 """Entries of the wallet that are kept as evidence."""
 ACTS_SHOWN: Final = 200
 REVIEWERS_MAX: Final = 500
+RING_MEMBERS: Final = "ring.members"
+"""The signal that names every wallet of a ring; its label is theirs (`sql/functions/02_record.sql`)."""
 SYSTEM: Final = "review"
 """Who acts when it is nobody."""
 DAY_SECONDS: Final = 86_400

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from wallet_service.fraud.judged import SubjectKind
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
-from wallet_service.kernel.ids import OperationId, WalletId
+from wallet_service.kernel.ids import OperationId, WalletId, wallet_id_of
 from wallet_service.review.model import (
+    RING_MEMBERS,
     SYSTEM,
     ActKind,
     Case,
@@ -228,9 +229,15 @@ def _terms(reviewer: Reviewer, policy: Policy) -> ReviewerTerms:
 
 
 def _conflict(case: Case, reviewer: Reviewer, policy: Policy) -> Refusal | None:
-    """Nobody decides about himself, about what he brought up, or twice where two must agree."""
-    own = {case.customer_ref, case.opened_by, *case.approvals}
-    if reviewer.name in own or case.customer_ref in _terms(reviewer, policy).own_customers:
+    """Nobody decides about himself, about what he brought up, or twice where two must agree.
+
+    A case about a ring is about every customer in it.
+    """
+    himself = {reviewer.name, *_terms(reviewer, policy).own_customers}
+    if case.customer_ref in himself or reviewer.name in {case.opened_by, *case.approvals}:
+        return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
+    members = case.evidence.signals.get(RING_MEMBERS) if case.subject_kind is SubjectKind.RING else None
+    if isinstance(members, list) and any(wallet_id_of(case.program_id, ref) in members for ref in himself):
         return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
     return None
 

@@ -133,6 +133,8 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.AdminService/GetFraudPolicy": _reads(Scope.FRAUD_READ),
         "/wallet.v1.AdminService/ListFraudPolicies": _reads(Scope.FRAUD_READ),
         "/wallet.v1.AdminService/GetFraudReport": _reads(Scope.FRAUD_READ),
+        # Who may ask it for any text can tell whom a hash belongs to.
+        "/wallet.v1.AdminService/HashFraudTrace": _reads(Scope.FRAUD_WRITE),
         # Who is on a list, and what is known of a customer, is not every reader's business.
         "/wallet.v1.AdminService/GetSegment": _reads(Scope.CUSTOMERS_READ),
         "/wallet.v1.AdminService/ImportSegment": _writes(Scope.RULES_WRITE),

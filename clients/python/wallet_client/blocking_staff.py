@@ -60,6 +60,7 @@ class BlockingFraud:
     get_policy = waits(Fraud.get_policy)
     history = yields(Fraud.history)
     report = waits(Fraud.report)
+    hash = waits(Fraud.hash)
 
 
 class BlockingReview:

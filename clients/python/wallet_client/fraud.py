@@ -10,6 +10,7 @@ from wallet.v1.fraud_pb2 import (
     FraudReportLine,
     GetFraudPolicyRequest,
     GetFraudReportRequest,
+    HashFraudTraceRequest,
     ListFraudPoliciesRequest,
     PutFraudPolicyRequest,
 )
@@ -73,6 +74,28 @@ class Fraud:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    async def hash(
+        self,
+        program_id: str,
+        *,
+        fingerprint: str | None = None,
+        address: str | None = None,
+        app_instance: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> str:
+        """Return what the first of these is known by, as a policy's lists of trusted ones name it; it is kept nowhere."""
+        request = HashFraudTraceRequest(program_id=program_id)
+        if fingerprint is not None:
+            request.fingerprint = fingerprint
+        elif address is not None:
+            request.address = address
+        elif app_instance is not None:
+            request.app_instance = app_instance
+        response = await self._calls.unary(
+            lambda line: line.admin.HashFraudTrace, request, timeout_seconds=timeout_seconds
+        )
+        return response.hash
 
     async def report(
         self,

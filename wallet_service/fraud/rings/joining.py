@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from wallet_service.fraud.ring_rules import Hubs
 from wallet_service.fraud.rings.model import Joins, Key, KeyState, RingId, Split, Waiting
 from wallet_service.kernel.ids import WalletId
 
@@ -44,11 +43,11 @@ class Sets(Generic[Node]):
         return list(sets.values())
 
 
-HubsOf = Callable[[str], Hubs]
-"""The limits of a program."""
+LimitOf = Callable[[str, Key], int]
+"""How many wallets may share a key, by the rules of a program, before it says nothing about who belongs together."""
 
 
-def joined(waiting: Sequence[Waiting], hubs_of: HubsOf, fresh: Callable[[], RingId]) -> Joins:
+def joined(waiting: Sequence[Waiting], limit_of: LimitOf, fresh: Callable[[], RingId]) -> Joins:
     """Return what these links change. `fresh` gives the id of each new ring.
 
     Where wallets of several programs share a key, it is a hub once it is beyond the limit of one that joins.
@@ -66,7 +65,7 @@ def joined(waiting: Sequence[Waiting], hubs_of: HubsOf, fresh: Callable[[], Ring
         holder = first.holder_id or first.wallet_id
         degree = first.degree + len(links)
         hub = first.hub or any(
-            number > hubs_of(link.program_id).of(key.kind)
+            number > limit_of(link.program_id, key)
             for number, link in enumerate(links, start=first.degree + 1)
         )
         keys.append(KeyState(key=key, degree=degree, hub=hub, holder_id=holder))

@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from wallet_service.fraud.judgements import JudgedAs, JudgementRecord, SubjectKind, record_judgements
-from wallet_service.fraud.ring_rules import DEFAULTS, Hubs, RingRules, mark_of
+from wallet_service.fraud.ring_rules import DEFAULTS, RingRules, mark_of
 from wallet_service.fraud.rings import store
 from wallet_service.fraud.rings.drawing import drawn
 from wallet_service.fraud.rings.joining import joined, split
 from wallet_service.fraud.rings.model import (
     Finding,
     Graph,
+    Key,
     Link,
     RingId,
     RingSignal,
@@ -50,6 +51,9 @@ class Rules(Protocol):
     def ring_programs(self) -> Collection[ProgramId]:
         """Return the programs that have said anything."""
 
+    def trusts(self, program_id: str, text: str) -> bool:
+        """Whether a program trusts a device or an address: it links nobody, however few share it."""
+
 
 class NobodysRules:
     """Nobody has said anything."""
@@ -61,6 +65,10 @@ class NobodysRules:
     def ring_programs(self) -> Collection[ProgramId]:
         """Return none."""
         return ()
+
+    def trusts(self, program_id: str, text: str) -> bool:  # noqa: ARG002
+        """Trust nothing."""
+        return False
 
 
 class Rings:
@@ -145,7 +153,7 @@ class Rings:
         async with self._session.transaction(timeout_seconds=WRITE_SECONDS):
             waiting = await store.take_links(self._session, LINKS_IN_A_BEAT, timeout_seconds=WRITE_SECONDS)
             if waiting:
-                joins = joined(waiting, self._hubs_of, _fresh)
+                joins = joined(waiting, self._limit_of, _fresh)
                 await store.record_joins(self._session, waiting, joins, timeout_seconds=WRITE_SECONDS)
         return len(waiting)
 
@@ -159,8 +167,10 @@ class Rings:
                 await store.record_split(self._session, ring_id, parts, timeout_seconds=WRITE_SECONDS)
         return found is not None
 
-    def _hubs_of(self, program_id: str) -> Hubs:
-        return self._rules.ring_rules(program_id).hubs
+    def _limit_of(self, program_id: str, key: Key) -> int:
+        if self._rules.trusts(program_id, key.text):
+            return 0
+        return self._rules.ring_rules(program_id).hubs.of(key.kind)
 
     async def judge(self, ring: RingState) -> Finding:
         """Judge a ring as it is, by the rules of the program that most of its wallets are in; writes nothing."""

@@ -127,6 +127,11 @@ class AdminServiceStub:
                 request_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
                 _registered_method=True)
+        self.HashFraudTrace = channel.unary_unary(
+                '/wallet.v1.AdminService/HashFraudTrace',
+                request_serializer=wallet_dot_v1_dot_fraud__pb2.HashFraudTraceRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_fraud__pb2.HashFraudTraceResponse.FromString,
+                _registered_method=True)
         self.GetSegment = channel.unary_unary(
                 '/wallet.v1.AdminService/GetSegment',
                 request_serializer=wallet_dot_v1_dot_rules__pb2.GetSegmentRequest.SerializeToString,
@@ -283,6 +288,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HashFraudTrace(self, request, context):
+        """What a device or an address is known by, for the lists of trusted ones; what is asked is not kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSegment(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -422,6 +434,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetFraudReport,
                     request_deserializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.SerializeToString,
+            ),
+            'HashFraudTrace': grpc.unary_unary_rpc_method_handler(
+                    servicer.HashFraudTrace,
+                    request_deserializer=wallet_dot_v1_dot_fraud__pb2.HashFraudTraceRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_fraud__pb2.HashFraudTraceResponse.SerializeToString,
             ),
             'GetSegment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSegment,
@@ -945,6 +962,33 @@ class AdminService:
             '/wallet.v1.AdminService/GetFraudReport',
             wallet_dot_v1_dot_fraud__pb2.GetFraudReportRequest.SerializeToString,
             wallet_dot_v1_dot_fraud__pb2.GetFraudReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HashFraudTrace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.AdminService/HashFraudTrace',
+            wallet_dot_v1_dot_fraud__pb2.HashFraudTraceRequest.SerializeToString,
+            wallet_dot_v1_dot_fraud__pb2.HashFraudTraceResponse.FromString,
             options,
             channel_credentials,
             insecure,

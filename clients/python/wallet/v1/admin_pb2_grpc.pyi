@@ -60,6 +60,8 @@ class AdminServiceStub:
     """The newest first."""
     GetFraudReport: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]
     """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+    HashFraudTrace: _grpc.UnaryUnaryMultiCallable[_fraud_pb2.HashFraudTraceRequest, _fraud_pb2.HashFraudTraceResponse]
+    """What a device or an address is known by, for the lists of trusted ones; what is asked is not kept."""
     GetSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetSegmentRequest, _rules_pb2.GetSegmentResponse]
     ImportSegment: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ImportSegmentRequest, _rules_pb2.ImportSegmentResponse]
     """Puts customers on a list or takes them off: all of them, or none and everything that is wrong."""
@@ -103,6 +105,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """The newest first."""
     GetFraudReport: _aio.UnaryUnaryMultiCallable[_fraud_pb2.GetFraudReportRequest, _fraud_pb2.GetFraudReportResponse]  # type: ignore[assignment]
     """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+    HashFraudTrace: _aio.UnaryUnaryMultiCallable[_fraud_pb2.HashFraudTraceRequest, _fraud_pb2.HashFraudTraceResponse]  # type: ignore[assignment]
+    """What a device or an address is known by, for the lists of trusted ones; what is asked is not kept."""
     GetSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetSegmentRequest, _rules_pb2.GetSegmentResponse]  # type: ignore[assignment]
     ImportSegment: _aio.UnaryUnaryMultiCallable[_rules_pb2.ImportSegmentRequest, _rules_pb2.ImportSegmentResponse]  # type: ignore[assignment]
     """Puts customers on a list or takes them off: all of them, or none and everything that is wrong."""
@@ -251,6 +255,14 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_fraud_pb2.GetFraudReportResponse, _abc.Awaitable[_fraud_pb2.GetFraudReportResponse]]:
         """What came of the policy: how often each limit spoke, and what those in shadow would have done."""
+
+    @_abc_1.abstractmethod
+    def HashFraudTrace(
+        self,
+        request: _fraud_pb2.HashFraudTraceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_pb2.HashFraudTraceResponse, _abc.Awaitable[_fraud_pb2.HashFraudTraceResponse]]:
+        """What a device or an address is known by, for the lists of trusted ones; what is asked is not kept."""
 
     @_abc_1.abstractmethod
     def GetSegment(

@@ -913,3 +913,59 @@ class GetFraudReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetFraudReportResponse: _TypeAlias = GetFraudReportResponse  # noqa: Y015
+
+@_typing.final
+class HashFraudTraceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    APP_INSTANCE_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    fingerprint: _builtins.str
+    address: _builtins.str
+    app_instance: _builtins.str
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        address: _builtins.str = ...,
+        app_instance: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "app_instance", b"app_instance", "fingerprint", b"fingerprint", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "app_instance", b"app_instance", "fingerprint", b"fingerprint", "program_id", b"program_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_text: _TypeAlias = _typing.Literal["fingerprint", "address", "app_instance"]  # noqa: Y015
+    _WhichOneofArgType_text: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_text) -> _WhichOneofReturnType_text | None: ...
+
+Global___HashFraudTraceRequest: _TypeAlias = HashFraudTraceRequest  # noqa: Y015
+
+@_typing.final
+class HashFraudTraceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASH_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    hash: _builtins.str
+    """As judgements show it, and as a list of trusted ones names it."""
+    @_builtins.property
+    def others(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it is known by under the other keys of the ring, while keys are rotated."""
+
+    def __init__(
+        self,
+        *,
+        hash: _builtins.str = ...,
+        others: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "others", b"others"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HashFraudTraceResponse: _TypeAlias = HashFraudTraceResponse  # noqa: Y015
