@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from wallet_service.earning import store
+from wallet_service.earning.desk import Desk
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -23,7 +24,7 @@ from wallet_service.earning.model import (
 )
 from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import Desk, caps_of, priced
+from wallet_service.earning.policy import caps_of, priced
 from wallet_service.earning.store import ahead
 from wallet_service.fraud.devices import Context
 from wallet_service.fraud.model import PaceLimits, Traces
@@ -144,7 +145,7 @@ class Earning:
         desk = Desk(
             now=view.now, policy=self.policies.of(program_id), limits=self._limits,
             rules=partial(self._rules.at, program_id), profile=profiles.get(ref, STRANGER),
-            bought=pace[wallet_id].bought,
+            has_bought=pace[wallet_id].bought,
         )  # fmt: skip
         await self._read_headroom(desk, claim, content, deadline)
         return priced(desk, content)

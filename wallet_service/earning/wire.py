@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wallet.v1 import earning_pb2
 
+from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -23,7 +24,6 @@ from wallet_service.earning.model import (
     ReturnedLine,
     Stage,
 )
-from wallet_service.earning.policy import event_id_of
 from wallet_service.fraud.devices import Context
 from wallet_service.fraud.model import Traces
 from wallet_service.fraud.wire import context_of
