@@ -249,7 +249,7 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     """Keep overdue holds and expired lots swept, events moving, customers warned and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
-    worker = EarningWorker(core.pipeline, seconds)
+    worker = EarningWorker(core.pipeline, seconds, core.earning.arrived)
     watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Earning:
         self.policies = policies
         self._limits = limits
         self._fraud = fraud
+        self.arrived = asyncio.Event()
+        """Set when there may be something to work on that was not there before; the worker of this process clears it."""
 
     def traces(self, context: Context) -> Traces:
         """Return what may be kept of where an event comes from."""
@@ -84,6 +87,8 @@ class Earning:
             if refusal is None:
                 sound.append((arrival, self.policies.of(program_id)))
         verdicts = await store.accept(self._db, sound, timeout_seconds=left(deadline)) if sound else []
+        if 0 in verdicts:
+            self.arrived.set()
         answers = iter(
             _BY_VERDICT.get(verdict) or Accepted(event_id=arrival.event_id, replayed=verdict == 1)
             for (arrival, _), verdict in zip(sound, verdicts, strict=True)
@@ -123,9 +128,12 @@ class Earning:
 
         False: it was not in review, so there was nothing to do; a repetition is answered so.
         """
-        return await store.review(
+        done = await store.review(
             self._db, wallet_id, EventId(event_id), approve=approve, timeout_seconds=left(deadline)
         )
+        if done:
+            self.arrived.set()
+        return done
 
     async def simulate(self, wallet_id: WalletId, content: Content, deadline: float) -> Priced | Refusal:
         """Return what an event would earn now, caps and budgets as they stand. Writes nothing, holds nothing."""
