@@ -107,6 +107,13 @@ async def test_a_draft_is_tested_on_what_was_bought(api: Api, shop: Shop):
     assert (await steps_of(api(by_version)))[-1].result.given.trial == 1_500
 
 
+async def test_the_result_says_what_it_takes_as_given(api: Api, shop: Shop):
+    for unused, said in ((False, "had used of them"), (True, "begin unused")):
+        result = (await steps_of(api(asked(shop, unused_caps=unused))))[-1].result
+        assert said in result.notes[0]
+        assert "those of today" in result.notes[1]
+
+
 async def test_a_time_without_events_is_answered_with_nothing(api: Api, shop: Shop):
     result = (await steps_of(api(asked(shop, ends_at=stamp(NOW - timedelta(days=7))))))[-1].result
     assert (result.events, result.given.trial, len(result.days)) == (0, 0, 0)
@@ -150,7 +157,7 @@ async def test_one_backtest_runs_in_a_process_at_a_time():
 
     slow = Slow()
     backtests = Backtests(Trials(), None, slow)
-    request = Asked(program_id="p", source="next", begins=Instant(0), ends=Instant(1), top=0)
+    request = Asked(program_id="p", source="next", begins=Instant(0), ends=Instant(1), top=0, unused=True)
 
     async def run():
         return [step async for step in backtests.run(request, time.monotonic() + 10)]

@@ -324,11 +324,16 @@ class Rules:
         starts_at: datetime,
         ends_at: datetime,
         top: int = 10,
+        unused_caps: bool = False,
         timeout_seconds: float | None = 900.0,
     ) -> AsyncIterator[BacktestProgress | BacktestResult]:
-        """Yield how far the backtest of a draft or version is, and at last its result."""
+        """Yield how far the backtest of a draft or version is, and at last its result.
+
+        Caps and budgets begin with what events before had used of them, or unused if so asked.
+        """
         request = BacktestRulesetRequest(
-            program_id=program_id, source=_source(source), starts_at=stamp(starts_at), ends_at=stamp(ends_at), top=top
+            program_id=program_id, source=_source(source), starts_at=stamp(starts_at), ends_at=stamp(ends_at), top=top,
+            unused_caps=unused_caps,
         )  # fmt: skip
         steps = self._calls.stream(
             lambda line: line.admin.BacktestRuleset, request, timeout_seconds=timeout_seconds

@@ -51,7 +51,8 @@ spent as (
 budgets as (
   select
     coalesce(b.program_id, s.program_id) as program_id, coalesce(b.cap_key, s.cap_key) as cap_key, b.limit_minor,
-    b.taken, b.refilled, coalesce(s.taken, 0) as granted, coalesce(s.used, 0) as used, coalesce(a.amount, 0) as awarded,
+    b.taken, b.refilled, coalesce(s.taken, 0) as granted, coalesce(s.used, 0) as used,
+    coalesce(a.amount, 0) as awarded,
     case
       when b.cap_key is null then 'a slice was granted of a budget that does not exist'
       when s.overspent then 'more than a slice of a budget was used of it'
