@@ -122,14 +122,17 @@ class _Pricing:
             del self._awards[awards:]
 
     def _spent(self, rule: CompiledRule) -> bool:
-        return any(not self._left_of(limit, limit.key_at(self._at)) for limit in rule.own_limits)
+        for limit in rule.own_limits:
+            key = limit.key_at(self._at)
+            if not (self._left[key] if key in self._left else self._left_of(limit, key)):
+                return True
+        return False
 
     def _left_of(self, limit: Limit, key: str) -> int:
-        left = self._left.get(key)
-        if left is None:
-            left = self._left[key] = max(self._allowance.left(key, limit.limit), 0)
-            if limit.period is not Period.ORDER:
-                self._whole[key] = left
+        """Ask what a cap has left that was not asked for yet."""
+        left = self._left[key] = max(self._allowance.left(key, limit.limit), 0)
+        if limit.period is not Period.ORDER:
+            self._whole[key] = left
         return left
 
     def _raw(self, rule: CompiledRule, lines: Sequence[int]) -> Raw | None:
@@ -213,6 +216,14 @@ class _Pricing:
             return wanted, ()
         amount, trims, keys = wanted, [], []
         lefts = self._left
+        if len(rule.limits) == 1:
+            # Most rules have one cap at most, and most caps leave enough.
+            limit = rule.limits[0]
+            key = limit.key_at(self._at)
+            left = lefts[key] if key in lefts else self._left_of(limit, key)
+            if wanted <= left:
+                lefts[key] = left - wanted
+                return wanted, ()
         for limit in rule.limits:
             key = limit.key_at(self._at)
             keys.append(key)

@@ -59,7 +59,8 @@ budgets as (
       when b.taken > b.limit_minor or s.taken - b.refilled > b.limit_minor then 'more than a budget was taken of it'
       when b.taken <> coalesce(s.taken, 0) - b.refilled
         then 'what was taken of a budget is not what its slices were granted'
-      when coalesce(s.used, 0) - b.refilled <> coalesce(a.amount, 0) then 'what was used of a budget is not what awards used of it'
+      when coalesce(s.used, 0) - b.refilled <> coalesce(a.amount, 0)
+        then 'what was used of a budget is not what awards used of it'
     end as sentence
   from (select * from earning.budget as x where $1::text is null or x.program_id = $1) as b
   full join sliced as s on s.program_id = b.program_id and s.cap_key = b.cap_key
