@@ -151,3 +151,31 @@ async def test_when_a_campaigns_budget_is_spent_the_rate_that_it_excluded_counts
         earned.append((await shop.event(anna, f"e{n}")).amount)
     assert earned == [1_000, 500, 100, 100]
     await shop.is_sound()
+
+
+async def test_eight_workers_keep_caps_and_budgets_while_orders_come_back(shop):
+    shop.use(
+        ruleset(percent(campaign="c1", caps=Caps(per_customer_lifetime=400))),
+        Campaign(**CAMPAIGN, budget=2_003),
+    )
+    people = [await shop.customer(f"c{n}") for n in range(12)]
+    for n in range(4):
+        told = [(person, f"{person}-{n}", shop.purchase(f"o{n}", 3_337 + n)) for person in people]
+        told += [
+            (
+                person,
+                f"{person}-r{n}",
+                shop.comes_back(f"o{n}", ref=f"r{n}", amount_minor=1_111 * (n + 1) // 2),
+            )
+            for person in people[::2]
+        ]
+        await shop.tell_all(told)
+        await work_together(shop, 8)
+    kept = await shop.db.fetch(
+        "select wallet_id, sum(amount - clawed_back)::bigint from earning.event where kind = 1 group by 1",
+        timeout_seconds=10,
+    )
+    assert max(row[1] for row in kept) <= 400
+    assert sum(row[1] for row in kept) <= 2_003
+    assert await shop.value("select refilled from earning.budget") > 0
+    await shop.is_sound()

@@ -191,6 +191,32 @@ async def test_an_event_that_dies_gives_back_what_it_had_used(shop):
     await shop.is_sound()
 
 
+async def test_a_dead_event_that_is_brought_back_uses_caps_again_and_once(shop):
+    shop.use(CAPPED, C1)
+    anna = await shop.customer()
+    await fill_with_lots(shop, anna)
+    await shop.tell(anna, "e1", shop.purchase("o1", 5_000))
+    await try_to_the_end(shop)
+    assert set((await used(shop)).values()) == {0}
+    room = say.Adjust(
+        wallet_id=anna, operation_id="00000000-0000-4000-8000-999999999999", delta=-9, actor="t", reason="t"
+    )
+    await shop.ledger.submit(room, shop.soon())
+    await shop._as_owner(
+        "update earning.event set state = 1, tries = 0, due_at = received_at;"
+        " insert into earning.queue (wallet_id, program_id, due_at) select wallet_id, program_id, due_at from earning.event"
+    )
+    await shop.work()
+    event = await shop.event(anna, "e1")
+    assert event.state is EventState.CREDITED
+    assert await used(shop) == {use.cap_key: use.amount for use in event.result.priced.caps}
+    await shop.is_sound()
+    await shop.tell(anna, "r1", shop.comes_back("o1", everything=True))
+    await shop.work()
+    assert set((await used(shop)).values()) == {0}
+    await shop.is_sound()
+
+
 async def test_an_event_that_was_priced_and_found_its_wallet_closed_gives_back_what_it_had_used(shop):
     shop.use(CAPPED, C1)
     anna = await shop.customer()

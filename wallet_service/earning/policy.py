@@ -117,7 +117,12 @@ def _decide_earning(desk: Desk, event: Event) -> None:
         desk.has_bought = True
     if not found.amount:
         return desk.put(
-            replace(event, state=EventState.MATURED, due_at=NEVER, result=replace(event.result, priced=found))
+            replace(
+                event,
+                state=EventState.MATURED,
+                due_at=NEVER,
+                result=replace(event.result, priced=found, refilled=()),
+            )
         )
     desk.put(_credited(desk, event, found))
     # Last, when nothing can go wrong any more: what is used of a cap is what was awarded.
@@ -167,6 +172,8 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
     result = replace(
         event.result,
         priced=found,
+        # Priced once more after it had died, it uses caps again.
+        refilled=(),
         acts=tuple(acts),
         paid_debt=paid,
         paid=debts,

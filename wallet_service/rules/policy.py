@@ -220,9 +220,9 @@ class _Pricing:
             # Most rules have one cap at most, and most caps leave enough.
             limit = rule.limits[0]
             key = limit.key_at(self._at)
-            left = lefts[key] if key in lefts else self._left_of(limit, key)
-            if wanted <= left:
-                lefts[key] = left - wanted
+            room = lefts[key] if key in lefts else self._left_of(limit, key)
+            if wanted <= room:
+                lefts[key] = room - wanted
                 return wanted, ()
         for limit in rule.limits:
             key = limit.key_at(self._at)
