@@ -145,7 +145,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
     authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
-    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
+    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud, authoring)
     carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from wallet.v1 import backtest_pb2
 
 from wallet_service.admin.backtest import Asked, Backtests, Progress
-from wallet_service.admin.wire import source_of
+from wallet_service.earning.wire import source_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Refusal, RefusedError
 from wallet_service.kernel.ids import ProgramId
