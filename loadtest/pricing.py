@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from statistics import median
 from time import process_time
 from typing import Final
 
@@ -54,25 +53,31 @@ def basket(count: int) -> Basket:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Return the middle of the times that a call takes."""
+    """Return the shortest of the times that a call takes: what else the machine does only adds to it."""
     work()
     times = []
     for _ in range(REPEATS):
         began = process_time()
         work()
         times.append(process_time() - began)
-    return median(times) * 1_000
+    return min(times) * 1_000
 
 
 def main() -> None:
     """Print the table."""
+    found: dict[tuple[int, int, bool], float] = {}
     print(f"{'rules':>6} {'lines':>6}  {'matching':<10} {'ms':>7}")
     for count, lines, everywhere in (
         (100, 100, False), (100, 100, True), (100, 10, False), (1_000, 10, False), (1_000, 100, False),
     ):  # fmt: skip
         program, bought = rules(count, everywhere=everywhere), basket(lines)
         taken = milliseconds(lambda p=program, b=bought: price(b, Customer(), MOMENT, p, Headroom()))  # type: ignore[misc]
+        found[count, lines, everywhere] = taken
         print(f"{count:>6} {lines:>6}  {'all' if everywhere else 'a few':<10} {taken:>7.2f}")
+    times = found[1_000, 10, False] / found[100, 10, False]
+    print(
+        f"1,000 rules on 10 lines take {times:.1f} times as long as 100, of which a fifth as many match; 3 is the most"
+    )
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
     authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
-    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud)
+    earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud, authoring)
     carrying = Carrying(database, ledger, earning)
     return Core(
         ledger=ledger, keys=KeyRing(keys=signing.keys, current=signing.active), telemetry=telemetry,
@@ -248,7 +248,7 @@ def start_sweeper(settings: Settings, core: Core, life: Lifecycle) -> None:
     """Keep overdue holds and expired lots swept, events moving, customers warned and cases opened."""
     seconds = settings.sweep_interval_ms / 1_000
     life.keep("sweeper", Sweeper(core.ledger, seconds).run)
-    worker = EarningWorker(core.pipeline, seconds)
+    worker = EarningWorker(core.pipeline, seconds, core.earning.arrived)
     watch_earning(core.telemetry.meter, worker, core.lookout)
     life.keep("earning", worker.run)
     ring_worker = RingWorker(core.rings, core.rings.tell, _now, seconds)

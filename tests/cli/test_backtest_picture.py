@@ -25,7 +25,7 @@ def result(days: int) -> BacktestResult:
         days=[
             BacktestDay(
                 day=f"2026-06-{n + 1:02d}", events=1, given=sides,
-                campaigns=[BacktestCampaignDay(campaign_id=NASTY, given=sides)],
+                campaigns=[BacktestCampaignDay(campaign_id=NASTY, given=sides, used=sides)],
             )
             for n in range(days)
         ],

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from wallet_service.earning import store
+from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -24,7 +25,6 @@ from wallet_service.earning.model import (
 )
 from wallet_service.earning.pipeline import Pipeline
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import event_id_of
 from wallet_service.earning.service import Accepted, Earning
 from wallet_service.fraud.devices import DeviceKeys
 from wallet_service.fraud.model import PaceLimits

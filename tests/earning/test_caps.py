@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from shop import DAY, Campaign, Caps, percent, ruleset, together
+from shop import DAY, Campaign, Caps, Give, Rule, Ruleset, percent, ruleset, together
 
 from wallet_service.earning.budgets import Budgets
 from wallet_service.rules.model import CapKey, Period
+from wallet_service.rules.ruleset import Group, Level, Mode
 
 CAMPAIGN = {
     "campaign_id": "c1",
@@ -127,4 +128,54 @@ async def test_a_dead_worker_after_any_step_leaves_a_budget_exact(shop):
         await shop.forget_leases()
     await shop.work()
     assert await shop.value("select sum(amount) from earning.event") == 120
+    await shop.is_sound()
+
+
+async def test_when_a_campaigns_budget_is_spent_the_rate_that_it_excluded_counts_again(shop):
+    rates = Group(name="rates", mode=Mode.EXCLUDE, level=Level.LINE)
+    on_top = Rule(
+        rule_id="top", title="Top", group="rates", priority=5, campaign="c1", give=Give(basis_points=1_000)
+    )
+    base = Rule(rule_id="base", title="Base", group="rates", give=Give(basis_points=100))
+    shop.use(
+        Ruleset(time_zone="UTC", groups=(rates,), rules=(on_top, base)), Campaign(**CAMPAIGN, budget=1_500)
+    )
+    anna = await shop.customer()
+    earned = []
+    for n in range(4):
+        await shop.tell(anna, f"e{n}", shop.purchase(f"o{n}", 10_000))
+        # A worker that has no slice yet must not take that for a budget that is spent.
+        worker = shop.worker()
+        await shop.work(worker)
+        await worker.close()
+        earned.append((await shop.event(anna, f"e{n}")).amount)
+    assert earned == [1_000, 500, 100, 100]
+    await shop.is_sound()
+
+
+async def test_eight_workers_keep_caps_and_budgets_while_orders_come_back(shop):
+    shop.use(
+        ruleset(percent(campaign="c1", caps=Caps(per_customer_lifetime=400))),
+        Campaign(**CAMPAIGN, budget=2_003),
+    )
+    people = [await shop.customer(f"c{n}") for n in range(12)]
+    for n in range(4):
+        told = [(person, f"{person}-{n}", shop.purchase(f"o{n}", 3_337 + n)) for person in people]
+        told += [
+            (
+                person,
+                f"{person}-r{n}",
+                shop.comes_back(f"o{n}", ref=f"r{n}", amount_minor=1_111 * (n + 1) // 2),
+            )
+            for person in people[::2]
+        ]
+        await shop.tell_all(told)
+        await work_together(shop, 8)
+    kept = await shop.db.fetch(
+        "select wallet_id, sum(amount - clawed_back)::bigint from earning.event where kind = 1 group by 1",
+        timeout_seconds=10,
+    )
+    assert max(row[1] for row in kept) <= 400
+    assert sum(row[1] for row in kept) <= 2_003
+    assert await shop.value("select refilled from earning.budget") > 0
     await shop.is_sound()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 from msgspec.structs import replace
@@ -58,6 +59,31 @@ async def test_an_event_delivered_many_times_counts_once(shop, times):
     await shop.work()
     assert await shop.balance(anna) == (650, 0, 0, 0)
     assert [outcome.replayed for outcome in outcomes].count(False) == 2
+    await shop.is_sound()
+
+
+async def test_whatever_is_told_one_to_five_times_in_any_order_ends_alike(shop):
+    """Two orders, a part of one coming back, all of the other, and a referral; workers go in between."""
+    ends = set()
+    for seed in range(12):
+        dice, someone = random.Random(seed), await shop.customer(f"c{seed}")
+        contents = {
+            "p1": shop.purchase("o1", 10_037, 2_011, quantity=3), "p2": shop.purchase("o2", 3_000),
+            "r1": shop.comes_back("o1", ref="r1", lines=[{"line": 0, "quantity": 2}]),
+            "r2": shop.comes_back("o1", ref="r2", amount_minor=1_777),
+            "r3": shop.comes_back("o2", ref="r3", everything=True),
+            "f": Content(kind=EventKind.REFERRAL, occurred_at=shop.now, subject="friend"),
+        }  # fmt: skip
+        told = [name for name in contents for _ in range(dice.randint(1, 5))]
+        dice.shuffle(told)
+        for name in told:
+            await shop.tell(someone, f"{seed}-{name}", contents[name])
+            if not dice.randrange(6):
+                await shop.work()
+        await shop.work()
+        events = [await shop.event(someone, f"{seed}-{name}") for name in contents]
+        ends.add((await shop.balance(someone), *((e.state, e.amount, e.clawed_back, e.debt) for e in events)))
+    assert len(ends) == 1
     await shop.is_sound()
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from shop import PROGRAM, START, Give, Rule, When, percent, ruleset
+from shop import DAY, PROGRAM, START, Give, Rule, When, percent, ruleset
+from test_refills import C1, CAPPED
 
 from wallet_service.earning import history
 from wallet_service.earning.history import History
 from wallet_service.earning.model import EventKind, EventState
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.rules.beginning import Before, needed_since
 from wallet_service.rules.model import KINDS, Profile
+from wallet_service.rules.replay import Replay
 from wallet_service.rules.ruleset import AttributeIs
 
 BEGINS, ENDS = Instant(0), after(START, 86_400 * 3_650)
@@ -117,3 +120,49 @@ async def test_what_is_recorded_of_a_customer_is_asked_and_what_comes_with_an_ev
 
 def test_the_rules_know_every_kind_of_event_that_can_earn():
     assert {kind.name.lower() for kind in EventKind} - {"return"} == set(KINDS)
+
+
+async def replayed_since(shop, begins):
+    """Replay what happened from a moment on by the rules as they were."""
+    past = History(shop.db.open_session, Profiles())
+    since = needed_since([shop.rules.compiled], begins)
+    before = await past.used_before(PROGRAM, since, begins, shop.soon()) if since is not None else Before()
+    replay = Replay(shop.rules.compiled, lambda _: shop.rules.compiled, before, begins)
+    async for each in past.pasts(PROGRAM, begins, ENDS, shop.soon()):
+        replay.take(each)
+    return replay.compared(5)
+
+
+async def test_a_replay_that_begins_anywhere_gives_what_was_given(shop, monkeypatch):
+    monkeypatch.setattr(history, "USES_PAGE", 3)
+    shop.use(CAPPED, C1)
+    people = [await shop.customer(name) for name in ("anna", "ben")]
+    moments = []
+    for n in range(9):
+        moments.append(shop.now)
+        await shop.tell(people[n % 2], f"e{n}", shop.purchase(f"o{n}", 1_300))
+        await shop.work()
+        await shop.wait(DAY // 3)
+    given = [0]
+    for begins in moments:
+        found = await replayed_since(shop, begins)
+        assert found.given.in_force == found.recorded
+        given.append(found.recorded)
+    # The caps and the budget did trim something.
+    assert len(set(given)) > 3
+    assert any(rule.trimmed.trial for rule in found.rules)
+
+
+async def test_what_came_back_is_known_to_a_replay_before_and_after_it_begins(shop):
+    shop.use(CAPPED, C1)
+    anna = await shop.customer()
+    for n in range(3):
+        await shop.tell(anna, f"e{n}", shop.purchase(f"o{n}", 1_300))
+        await shop.work()
+        await shop.tell(anna, f"r{n}", shop.comes_back(f"o{n}", everything=True))
+        await shop.work()
+        await shop.wait(DAY)
+    for begins in (BEGINS, after(START, 86_400), after(START, 2 * 86_400)):
+        found = await replayed_since(shop, begins)
+        assert found.given.in_force == found.recorded
+        assert [each.used.in_force for day in found.days for each in day.campaigns] == [0] * found.events

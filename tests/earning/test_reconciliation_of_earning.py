@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from shop import DAY, Campaign, Caps, Give, Rule, opened, percent, ruleset
 
-from wallet_service.earning.policy import event_id_of
+from wallet_service.earning.desk import event_id_of
 from wallet_service.reconciliation.model import Invariant
 from wallet_service.reconciliation.service import Reconciliation
 from wallet_service.runtime.database import Database, DatabaseOptions
@@ -134,6 +134,27 @@ LIES = {
         "an award took more than a cap had left",
         """update earning.event set result = regexp_replace(result::text, '"left":[0-9]+', '"left":0', 'g')::json
         where result::text like '%"left":%' and amount > 0""",
+    ),
+    "a cap was refilled twice": (
+        Invariant.CAPS,
+        "more of a cap was given back than an event had used",
+        f"""update earning.event set result = jsonb_set(result::jsonb, '{{refilled,0,amount}}', '9999')::json
+        where event_id = '{event("returned")}'""",
+    ),
+    "a return refilled nothing": (
+        Invariant.CAPS,
+        "counted of a cap",
+        f"update earning.event set result = (result::jsonb - 'refilled')::json where event_id = '{event('returned')}'",
+    ),
+    "an event that was never credited uses a cap": (
+        Invariant.CAPS,
+        "never credited uses a cap",
+        f"update earning.event set state = 9, amount = 0, clawed_back = 0 where event_id = '{event('pending')}'",
+    ),
+    "a budget says that more came back": (
+        Invariant.CAPS,
+        "not what its slices were granted",
+        "update earning.budget set refilled = refilled + 1",
     ),
     "a budget was filled up again": (
         Invariant.CAPS,

@@ -91,7 +91,7 @@ def naive_price(ruleset, campaigns, basket, customer, moment, headroom):
     count = max(len(basket.lines), 1)
     rules = [r for _, _, r in sorted((-rule.priority, i, rule) for i, rule in enumerate(ruleset.rules))]
     given: dict[str, list[int]] = {}
-    result, left, used = [], {}, {}
+    result, left = [], {}
     for depth in range(len(rules) + 1):
         offers = []
         for rule in rules:
@@ -99,31 +99,68 @@ def naive_price(ruleset, campaigns, basket, customer, moment, headroom):
                 continue
             if rule.campaign and not in_campaign(campaigns.get(rule.campaign), at):
                 continue
+            for key, limit, _ in caps_of(rule, ruleset, campaigns, at):
+                left.setdefault(key, headroom.get(key, limit))
             offer = offer_of(rule, ruleset, basket, given, count)
             if offer:
                 offers.append((rule, *offer))
-        for rule, fixed, parts in remaining(offers, ruleset):
-            if fixed is not None:
-                amount, lines = fixed, share_out(fixed, weights_of(parts))
-            elif ruleset.rounded_per.value == "line":
-                lines = [whole(part, ruleset.rounding.value) for part in parts]
-                amount = sum(lines)
-            else:
-                amount = whole(sum(parts), ruleset.rounding.value)
-                lines = share_out(amount, weights_of(parts))
-            before, keys = amount, caps_of(rule, ruleset, campaigns, at)
-            for key, limit, _ in keys:
-                left.setdefault(key, headroom.get(key, limit))
-                amount = min(amount, max(left[key], 0))
-            for key, _, lasting in keys:
-                left[key] -= amount
-                if lasting and amount:
-                    used[key] = used.get(key, 0) + amount
-            if amount != before:
-                lines = share_out(amount, lines)
+
+        def own(rule):
+            """What of its caps a rule does not share with its rivals."""
+            return [key for key, *_ in caps_of(rule, ruleset, campaigns, at) if not key.startswith("all/")]
+
+        # Whom its own caps leave nothing competes with nobody; and so on, until nobody who won finds nothing left.
+        aside = {rule.rule_id for rule, *_ in offers if any(left[key] <= 0 for key in own(rule))}
+        while True:
+            less, found = dict(left), []
+            for rule, fixed, parts in remaining(offers, ruleset, aside):
+                found.append((rule, *given_to(rule, fixed, parts, less, ruleset, campaigns, at)))
+            spent = {
+                rule.rule_id for rule, amount, _, _, emptied in found if competes(rule, ruleset) and emptied
+            }
+            if spent <= aside:
+                break
+            aside |= spent
+        left = less
+        for rule, amount, lines, before, _ in found:
             given[rule.rule_id] = lines
             result.append((rule.rule_id, amount, tuple(lines) if basket.lines else (), before))
-    return result, used
+    lasting = {
+        key for rule in rules for key, _, lasts in caps_of_known(rule, ruleset, campaigns, at) if lasts
+    }
+    limits = {key: limit for rule in rules for key, limit, _ in caps_of_known(rule, ruleset, campaigns, at)}
+    used = {key: headroom.get(key, limits[key]) - now for key, now in left.items() if key in lasting}
+    return result, {key: amount for key, amount in used.items() if amount}
+
+
+def given_to(rule, fixed, parts, left, ruleset, campaigns, at):
+    """Return (amount, parts of the lines, amount before caps, whether a cap of its own had nothing for it)."""
+    if fixed is not None:
+        amount, lines = fixed, share_out(fixed, weights_of(parts))
+    elif ruleset.rounded_per.value == "line":
+        lines = [whole(part, ruleset.rounding.value) for part in parts]
+        amount = sum(lines)
+    else:
+        amount = whole(sum(parts), ruleset.rounding.value)
+        lines = share_out(amount, weights_of(parts))
+    before, keys = amount, [key for key, *_ in caps_of(rule, ruleset, campaigns, at)]
+    emptied = False
+    for key in keys:
+        emptied = emptied or (amount > 0 and left[key] <= 0 and not key.startswith("all/"))
+        amount = min(amount, max(left[key], 0))
+    for key in keys:
+        left[key] -= amount
+    if amount != before:
+        lines = share_out(amount, lines)
+    return amount, lines, before, emptied
+
+
+def competes(rule, ruleset):
+    return any(group.name == rule.group and group.mode.value != "stack" for group in ruleset.groups)
+
+
+def caps_of_known(rule, ruleset, campaigns, at):
+    return [] if rule.campaign and rule.campaign not in campaigns else caps_of(rule, ruleset, campaigns, at)
 
 
 def weights_of(parts):
@@ -198,16 +235,16 @@ def eligible(rule, basket):
     return [max(value - part, 0) for value, part in zip(values, paid, strict=True)]
 
 
-def remaining(offers, ruleset):
+def remaining(offers, ruleset, aside):
     """Compose each group; keep the order."""
     groups = {group.name: group for group in ruleset.groups}
     kept = []
     for rule, fixed, parts in offers:
-        if rule.group is None or groups[rule.group].mode.value == "stack":
+        if rule.group is None or groups[rule.group].mode.value == "stack" or rule.rule_id in aside:
             kept.append((rule, fixed, parts))
             continue
         group = groups[rule.group]
-        rivals = [(r, f, p) for r, f, p in offers if r.group == group.name]
+        rivals = [(r, f, p) for r, f, p in offers if r.group == group.name and r.rule_id not in aside]
         if group.level.value == "order":
             if winner_of_order(rivals, group, ruleset) is rule:
                 kept.append((rule, fixed, parts))

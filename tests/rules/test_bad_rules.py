@@ -187,6 +187,14 @@ def test_a_rule_that_another_always_takes_before_never_matches():
     assert findings(everything, dairy, groups=[LINE_GROUP]) == [("rules[1]", "NEVER_MATCHES")]
 
 
+def test_what_may_be_used_up_does_not_always_take_before():
+    everything = rule(rule_id="a", group="g", priority=5, caps={"per_customer_month": 500})
+    dairy = rule(rule_id="b", group="g", when={"categories": ["food/dairy"]})
+    assert not findings(everything, dairy, groups=[LINE_GROUP])
+    one_order = everything | {"caps": {"per_order": 500}}
+    assert findings(one_order, dairy, groups=[LINE_GROUP]) == [("rules[1]", "NEVER_MATCHES")]
+
+
 def test_what_asks_for_more_than_a_rule_before_it_never_matches():
     food = {"categories": ["food"], "not_segments": ["staff"], "total_min_minor": 100}
     dairy = {

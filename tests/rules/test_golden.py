@@ -1,4 +1,4 @@
-"""Forty baskets reckoned by hand, with the words that explain them: `golden.json`."""
+"""More than forty baskets reckoned by hand, with the words that explain them: `golden.json`."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def test_a_basket_earns_what_was_reckoned_by_hand(case):
     assert says == [award["says"] for award in expected]
 
 
-def test_there_are_forty_of_them():
-    assert len(CASES) == 40
+def test_there_are_forty_of_them_at_least():
+    assert len(CASES) >= 40

@@ -107,6 +107,13 @@ async def test_a_draft_is_tested_on_what_was_bought(api: Api, shop: Shop):
     assert (await steps_of(api(by_version)))[-1].result.given.trial == 1_500
 
 
+async def test_the_result_says_what_it_takes_as_given(api: Api, shop: Shop):
+    for unused, said in ((False, "had used of them"), (True, "begin unused")):
+        result = (await steps_of(api(asked(shop, unused_caps=unused))))[-1].result
+        assert said in result.notes[0]
+        assert "those of today" in result.notes[1]
+
+
 async def test_a_time_without_events_is_answered_with_nothing(api: Api, shop: Shop):
     result = (await steps_of(api(asked(shop, ends_at=stamp(NOW - timedelta(days=7))))))[-1].result
     assert (result.events, result.given.trial, len(result.days)) == (0, 0, 0)
@@ -150,7 +157,7 @@ async def test_one_backtest_runs_in_a_process_at_a_time():
 
     slow = Slow()
     backtests = Backtests(Trials(), None, slow)
-    request = Asked(program_id="p", source="next", begins=Instant(0), ends=Instant(1), top=0)
+    request = Asked(program_id="p", source="next", begins=Instant(0), ends=Instant(1), top=0, unused=True)
 
     async def run():
         return [step async for step in backtests.run(request, time.monotonic() + 10)]
@@ -162,3 +169,24 @@ async def test_one_backtest_runs_in_a_process_at_a_time():
     slow.may_end.set()
     assert [step.events for step in await first] == [0]
     assert [step.events for step in await run()] == [0]
+
+
+async def test_a_basket_is_tried_out_by_a_draft_or_a_version(api: Api, pair, keys, shop: Shop):
+    line = earning_pb2.OrderLine(sku="a", category="food", quantity=1, unit_price_minor=10_000)
+    event = earning_pb2.EarnEvent(
+        wallet=shop.ref, source="till", source_event_id=new_id(), occurred_at=stamp(NOW),
+        purchase=earning_pb2.PurchaseEvent(order_ref="tried", currency="EUR", lines=[line]),
+    )  # fmt: skip
+    draft, version = rules_pb2.RulesetSource(draft="next"), rules_pb2.RulesetSource(version=1)
+    for source, amount in ((None, 500), (draft, 200), (version, 500)):
+        tried = await api(earning_pb2.SimulateEarnRequest(event=event, source=source))
+        assert tried.amount_minor == amount
+    unknown = earning_pb2.SimulateEarnRequest(event=event, source=rules_pb2.RulesetSource(draft="nobody"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api(unknown)
+    assert refused_of(caught.value).reason == "RULESET_NOT_FOUND"
+    async with calling(pair[0].address, token(keys, scopes=[Scope.EARNING_SIMULATE])) as till:
+        assert (await till(earning_pb2.SimulateEarnRequest(event=event))).amount_minor == 500
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await till(earning_pb2.SimulateEarnRequest(event=event, source=draft))
+        assert refused_of(caught.value).reason == "SCOPE_MISSING"

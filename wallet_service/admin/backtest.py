@@ -9,12 +9,15 @@ from contextlib import aclosing
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wallet_service.earning.history import History
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId
+from wallet_service.rules.beginning import Before, needed_since
 from wallet_service.rules.comparison import Comparison
+from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.live import Rulesets
 from wallet_service.rules.replay import Replay
 from wallet_service.rules.service import Authoring
@@ -42,6 +45,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     begins: Instant
     ends: Instant
     top: int
+    unused: bool = False
+    """Caps and budgets begin unused, instead of with what events before had used of them."""
 
 
 class Backtests:
@@ -70,12 +75,28 @@ class Backtests:
             if isinstance(trial, Refusal):
                 yield trial
                 return
-            replay = Replay(trial, lambda moment: self._rulesets.at(asked.program_id, moment))
+            before = await self._before(trial, asked, deadline)
+            if isinstance(before, Refusal):
+                yield before
+                return
+            replay = Replay(
+                trial, lambda moment: self._rulesets.at(asked.program_id, moment), before, asked.begins
+            )
             async with aclosing(self._replayed(replay, asked, deadline)) as steps:
                 async for step in steps:
                     yield step
         finally:
             self._running = False
+
+    async def _before(self, trial: Compiled, asked: Asked, deadline: float) -> Before | Refusal:
+        """Return what had been used of caps and budgets when the time begins: of none, if so asked or if there are none."""
+        if asked.unused:
+            return Before()
+        held = (self._rulesets.at(asked.program_id, moment) for moment in (asked.begins, asked.ends))
+        since = needed_since((trial, *(compiled for compiled in held if compiled is not None)), asked.begins)
+        if since is None:
+            return Before()
+        return await self._history.used_before(asked.program_id, since, asked.begins, deadline)
 
     async def _replayed(
         self, replay: Replay, asked: Asked, deadline: float
@@ -95,4 +116,13 @@ class Backtests:
                 if now - slice_began > SLICE_SECONDS:
                     await asyncio.sleep(0)
                     slice_began = time.monotonic()
-        yield replay.compared(asked.top)
+        yield replace(replay.compared(asked.top), notes=_notes(asked, replay.before))
+
+
+def _notes(asked: Asked, before: Before) -> tuple[str, ...]:
+    """Say what a comparison takes as given."""
+    begin = "unused" if asked.unused else f"with what {before.events:,} events before had used of them"
+    return (
+        f"Caps and budgets begin {begin}; what has come back of an order since does not count against them.",
+        "Segments, attributes, campaigns and budgets are those of today; what came with an event is newer.",
+    )

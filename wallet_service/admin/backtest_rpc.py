@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from wallet.v1 import backtest_pb2
 
 from wallet_service.admin.backtest import Asked, Backtests, Progress
-from wallet_service.admin.wire import source_of
+from wallet_service.earning.wire import source_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Refusal, RefusedError
 from wallet_service.kernel.ids import ProgramId
@@ -31,6 +31,7 @@ class BacktestRpc:
         asked = Asked(
             program_id=ProgramId(request.program_id), source=source_of(request.source),
             begins=instant(request.starts_at, "starts_at"), ends=instant(request.ends_at, "ends_at"), top=request.top,
+            unused=request.unused_caps,
         )  # fmt: skip
         async with aclosing(self._backtests.run(asked, call.deadline)) as steps:
             async for step in steps:
@@ -59,7 +60,7 @@ def _result(found: Comparison) -> backtest_pb2.BacktestResult:
         gaining=found.gaining, losing=found.losing, gained=found.gained, lost=found.lost,
         days=[_day(each) for each in found.days], campaigns=[_campaign(each) for each in found.campaigns],
         rules=[_rule(each) for each in found.rules], winners=[_customer(each) for each in found.winners],
-        losers=[_customer(each) for each in found.losers],
+        losers=[_customer(each) for each in found.losers], notes=found.notes,
     )  # fmt: skip
 
 
@@ -67,7 +68,9 @@ def _day(day: Day) -> backtest_pb2.BacktestDay:
     return backtest_pb2.BacktestDay(
         day=day.day, events=day.events, given=_sides(day.given),
         campaigns=[
-            backtest_pb2.BacktestCampaignDay(campaign_id=each.campaign_id, given=_sides(each.given))
+            backtest_pb2.BacktestCampaignDay(
+                campaign_id=each.campaign_id, given=_sides(each.given), used=_sides(each.used)
+            )
             for each in day.campaigns
         ],
     )  # fmt: skip
@@ -76,6 +79,7 @@ def _day(day: Day) -> backtest_pb2.BacktestDay:
 def _campaign(campaign: CampaignSum) -> backtest_pb2.BacktestCampaign:
     return backtest_pb2.BacktestCampaign(
         campaign_id=campaign.campaign_id, title=campaign.title, budget=campaign.budget, given=_sides(campaign.given),
+        used_before=campaign.used_before,
         trial_spent_at=_moment(campaign.trial_spent_at), in_force_spent_at=_moment(campaign.in_force_spent_at),
     )  # fmt: skip
 

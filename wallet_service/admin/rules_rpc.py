@@ -7,7 +7,8 @@ from typing import Final
 
 from wallet.v1 import rules_pb2
 
-from wallet_service.admin.wire import accountable, next_page, source_of
+from wallet_service.admin.wire import accountable, next_page
+from wallet_service.earning.wire import source_of
 from wallet_service.kernel.ids import ProgramId
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.wire import answered, instant, plain, timestamp

@@ -6,8 +6,8 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from wallet_service.earning.desk import act_id_of
 from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState, Paid
-from wallet_service.earning.policy import act_id_of
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import CreditId, OperationId, ReservationId

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from wallet_service.earning.desk import Desk
 from wallet_service.earning.model import Event, EventKind, EventState, value_of
-from wallet_service.earning.policy import APPROVED, Desk
+from wallet_service.earning.policy import APPROVED
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.evidence import record_of
 from wallet_service.fraud.judged import JudgementRecord

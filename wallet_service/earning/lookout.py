@@ -13,10 +13,10 @@ import time
 import uuid
 from typing import Final
 
+from wallet_service.earning.desk import act_id_of
 from wallet_service.earning.expiry import idle_of, warnings_of
 from wallet_service.earning.model import Idle, Policy
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import act_id_of
 from wallet_service.earning.store import ahead
 from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import OperationId, ProgramId, WalletId

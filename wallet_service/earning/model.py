@@ -13,7 +13,7 @@ from msgspec import Struct
 from wallet_service.fraud.model import Traces
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
-from wallet_service.rules.model import NOTHING, Priced
+from wallet_service.rules.model import NOTHING, CapUse, Priced
 
 EventId = NewType("EventId", str)
 LINES_MAX: Final = 500
@@ -204,6 +204,8 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     acts: tuple[Act, ...] = ()
     matures_at: Instant = NEVER
     back: Back = Back()
+    refilled: tuple[CapUse, ...] = ()
+    """What was given back of the caps and budgets that it had used, in all."""
     open_returns: tuple[str, ...] = ()
     ended_returns: tuple[str, ...] = ()
     short: int = 0

@@ -30,11 +30,13 @@ from wallet_service.earning.acts import (
     without,
 )
 from wallet_service.earning.budgets import Budgets
+from wallet_service.earning.caps import everything
 from wallet_service.earning.courtesy import Courtesy
+from wallet_service.earning.desk import Desk
 from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import Desk, bought_of, caps_of, decide, wait
+from wallet_service.earning.policy import caps_of, decide, wait
 from wallet_service.earning.rounds import Round
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.service import Fraud
@@ -160,7 +162,7 @@ class Pipeline:
                 rules=partial(self._rules.at, program_id),
                 profile=work.profiles.get(claim.wallet_id, STRANGER),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
-                bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
+                has_bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
                 fraud=None if in_force is None else in_force.judge, signals=work.signals,
             )  # fmt: skip
@@ -227,9 +229,7 @@ class Pipeline:
     async def _record(self, work: Round) -> None:
         written = self._written(work)
         for claim in work.claims:
-            desk = work.desks[claim.wallet_id]
-            written.caps += [(claim.wallet_id, use.cap_key, use.amount) for use in desk.uses]
-            for use in desk.budget_uses:
+            for use in work.desks[claim.wallet_id].budget_uses:
                 parts = self.budgets.spread(claim.program_id, use.cap_key, use.amount)
                 written.slices += [(claim.wallet_id, part, amount) for part, amount in parts]
         if written.events:
@@ -238,9 +238,12 @@ class Pipeline:
     def _written(self, work: Round) -> store.Written:
         """Collect what has changed since it was last written."""
         written = store.Written(wallets=work.wallets, known=work.known)
-        for desk in work.desks.values():
+        for wallet_id, desk in work.desks.items():
             written.events += [desk.events[event_id] for event_id in sorted(desk.changed)]
-            desk.changed.clear()
+            written.caps += [(wallet_id, use.cap_key, use.amount) for use in desk.uses]
+            written.refills += [(wallet_id, use.cap_key, use.amount) for use in desk.refills]
+            for kept in (desk.changed, desk.uses, desk.refills):
+                kept.clear()
         return written
 
     async def _write(self, work: Round, written: store.Written) -> None:
@@ -299,14 +302,14 @@ class Pipeline:
     @staticmethod
     def _waits_for_credit(desk: Desk, event: Event) -> bool:
         """Whether a return would act on a credit that is still under way: it would find none."""
-        bought = bought_of(desk, event.content.returned) if event.content.returned is not None else None
+        bought = desk.bought(event.content.returned) if event.content.returned is not None else None
         return bought is not None and bought.state is EventState.CLEARED
 
     @staticmethod
     def _finish(desk: Desk, event: Event, ended: Event) -> None:
         desk.put(ended)
         if event.content.returned is not None:
-            bought = bought_of(desk, event.content.returned)
+            bought = desk.bought(event.content.returned)
             if bought is not None:
                 desk.put(settled(bought, event))
 
@@ -317,6 +320,9 @@ class Pipeline:
         if ended.state is EventState.CLEARED:
             return desk.put(ended)
         ended = given_up(await self._owe_again(desk, ended, done), done)
+        if event.amount and not ended.amount:
+            # Never credited: others may have what it had used of caps and budgets.
+            ended = desk.refilled(ended, everything(ended.result.priced))
         return self._finish(desk, ended, ended)
 
     async def _owe_again(self, desk: Desk, event: Event, done: int) -> Event:

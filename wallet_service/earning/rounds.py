@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from wallet_service.earning import store
 from wallet_service.earning.asking import Asked
+from wallet_service.earning.desk import Desk
 from wallet_service.earning.model import Event, EventId, Result
-from wallet_service.earning.policy import Desk
 from wallet_service.fraud.model import Signals
 from wallet_service.kernel.ids import WalletId
 from wallet_service.rules.model import Profile

@@ -16,15 +16,17 @@ from wallet_service.earning.wire import (
     policy_message,
     policy_of,
     remarks_of,
+    source_of,
     warning_message,
 )
 from wallet_service.kernel.clock import Instant
-from wallet_service.kernel.errors import Refusal, RefusedError
+from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
 from wallet_service.kernel.ids import ProgramId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.wire import answered, instant, plain, wallet_id_from
 from wallet_service.transport.call import Call
+from wallet_service.transport.scopes import Scope
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
@@ -124,9 +126,14 @@ class EarningRpc:
     async def simulate_earn(
         self, request: earning_pb2.SimulateEarnRequest, call: Call
     ) -> earning_pb2.SimulateEarnResponse:
-        """Answer what an event would earn now; writes nothing."""
+        """Answer what an event would earn now, or by a draft or version; writes nothing."""
         arrival = arrival_of(request.event, call, self._earning.traces)
-        found = answered(await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline))
+        source = source_of(request.source) if request.HasField("source") else None
+        if source is not None and Scope.RULES_READ not in call.caller.scopes:
+            raise refuse(Reason.SCOPE_MISSING, "source", scopes=Scope.RULES_READ.value)
+        found = answered(
+            await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline, source)
+        )
         return earning_pb2.SimulateEarnResponse(
             amount_minor=found.amount, awards=[award_message(award) for award in found.awards]
         )

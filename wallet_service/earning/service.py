@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
 from wallet_service.earning import store
+from wallet_service.earning.desk import Desk
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -23,7 +25,7 @@ from wallet_service.earning.model import (
 )
 from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policies import Policies
-from wallet_service.earning.policy import Desk, caps_of, priced
+from wallet_service.earning.policy import caps_of, priced
 from wallet_service.earning.store import ahead
 from wallet_service.fraud.devices import Context
 from wallet_service.fraud.model import PaceLimits, Traces
@@ -32,6 +34,7 @@ from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left, wallet_not_found
+from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import STRANGER, Period, Priced
 from wallet_service.runtime.session import Statements
 
@@ -52,12 +55,19 @@ class Accepted:
     replayed: bool
 
 
+class Trials(Protocol):
+    """Who knows drafts and versions that may not be in force."""
+
+    async def trial(self, program_id: ProgramId, source: str | int, deadline: float) -> Compiled | Refusal:
+        """Return a draft (by its name) or a version (by its number), ready to price."""
+
+
 class Earning:
     """One per process. Deadlines are moments of `time.monotonic()`."""
 
     def __init__(
         self, db: Statements, ledger: Ledger, rules: RulesetSource, policies: Policies, limits: PaceLimits,
-        fraud: Fraud,
+        fraud: Fraud, trials: Trials | None = None,
     ) -> None:  # fmt: skip
         self._db = db
         self._ledger = ledger
@@ -65,6 +75,9 @@ class Earning:
         self.policies = policies
         self._limits = limits
         self._fraud = fraud
+        self._trials = trials
+        self.arrived = asyncio.Event()
+        """Set when there may be something to work on that was not there before; the worker of this process clears it."""
 
     def traces(self, context: Context) -> Traces:
         """Return what may be kept of where an event comes from."""
@@ -83,6 +96,8 @@ class Earning:
             if refusal is None:
                 sound.append((arrival, self.policies.of(program_id)))
         verdicts = await store.accept(self._db, sound, timeout_seconds=left(deadline)) if sound else []
+        if 0 in verdicts:
+            self.arrived.set()
         answers = iter(
             _BY_VERDICT.get(verdict) or Accepted(event_id=arrival.event_id, replayed=verdict == 1)
             for (arrival, _), verdict in zip(sound, verdicts, strict=True)
@@ -122,12 +137,20 @@ class Earning:
 
         False: it was not in review, so there was nothing to do; a repetition is answered so.
         """
-        return await store.review(
+        done = await store.review(
             self._db, wallet_id, EventId(event_id), approve=approve, timeout_seconds=left(deadline)
         )
+        if done:
+            self.arrived.set()
+        return done
 
-    async def simulate(self, wallet_id: WalletId, content: Content, deadline: float) -> Priced | Refusal:
-        """Return what an event would earn now, caps and budgets as they stand. Writes nothing, holds nothing."""
+    async def simulate(
+        self, wallet_id: WalletId, content: Content, deadline: float, source: str | int | None = None
+    ) -> Priced | Refusal:
+        """Return what an event would earn, caps and budgets as they stand. Writes nothing, holds nothing.
+
+        By what is in force at the event's moment, or by a draft or version that is named.
+        """
         view = await self._ledger.view(wallet_id, 0)
         if isinstance(view, Refusal):
             return view
@@ -135,6 +158,10 @@ class Earning:
         foreign = self._foreign(program_id, content)
         if foreign is not None:
             return foreign
+        in_force = partial(self._rules.at, program_id)
+        trial = await self._trial(program_id, source, deadline)
+        if isinstance(trial, Refusal):
+            return trial
         ref = view.wallet.customer_ref
         profiles = await self._rules.profiles_of(program_id, [ref], timeout_seconds=left(deadline))
         claim = store.Claim(wallet_id=wallet_id, program_id=program_id, now=view.now, customer_ref=ref)
@@ -143,11 +170,18 @@ class Earning:
         )
         desk = Desk(
             now=view.now, policy=self.policies.of(program_id), limits=self._limits,
-            rules=partial(self._rules.at, program_id), profile=profiles.get(ref, STRANGER),
-            bought=pace[wallet_id].bought,
+            rules=in_force if trial is None else lambda _moment: trial, profile=profiles.get(ref, STRANGER),
+            has_bought=pace[wallet_id].bought,
         )  # fmt: skip
         await self._read_headroom(desk, claim, content, deadline)
         return priced(desk, content)
+
+    async def _trial(
+        self, program_id: ProgramId, source: str | int | None, deadline: float
+    ) -> Compiled | Refusal | None:
+        if source is None or self._trials is None:
+            return None
+        return await self._trials.trial(program_id, source, deadline)
 
     async def _read_headroom(self, desk: Desk, claim: store.Claim, content: Content, deadline: float) -> None:
         keys = caps_of(desk, content)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from wallet.v1 import earning_pb2
+from wallet.v1 import earning_pb2, rules_pb2
 
+from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -23,7 +24,6 @@ from wallet_service.earning.model import (
     ReturnedLine,
     Stage,
 )
-from wallet_service.earning.policy import event_id_of
 from wallet_service.fraud.devices import Context
 from wallet_service.fraud.model import Traces
 from wallet_service.fraud.wire import context_of
@@ -230,3 +230,14 @@ def warning_message(warning: ExpiryWarning) -> earning_pb2.ExpiryWarning:
     fill_timestamp(message.expires_at, warning.expires_at)
     fill_timestamp(message.warned_at, warning.warned_at)
     return message
+
+
+def source_of(source: rules_pb2.RulesetSource) -> str | int:
+    """Return a draft's name or a version's number."""
+    match source.WhichOneof("from"):
+        case "draft":
+            return source.draft
+        case "version":
+            return source.version
+        case _:
+            raise refuse(Reason.FIELD_INVALID, "source", "Name a draft or a version.")

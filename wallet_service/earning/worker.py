@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Final
 
+from wallet_service.earning.courtesy import CALM_SECONDS, Courtesy
 from wallet_service.earning.lookout import Lookout
 from wallet_service.earning.pipeline import Pipeline, TakenOver
 from wallet_service.runtime.errors import DatabaseError
@@ -18,14 +20,19 @@ WALLETS_BESIDE_CALLS: Final = 40
 LANES: Final = 2
 """Rounds side by side: while one waits for the database, the other decides."""
 TIDY_SECONDS: Final = 10.0
+APART_SECONDS: Final = 0.02
+"""Between two rounds that arrivals wake it for: what comes in one by one is worked on in groups."""
 
 
 class EarningWorker:
-    """Works at an interval, and without a pause while there is a backlog."""
+    """Works at an interval, sooner when something has arrived, and without a pause while there is a backlog."""
 
-    def __init__(self, pipeline: Pipeline, interval_seconds: float) -> None:
+    def __init__(
+        self, pipeline: Pipeline, interval_seconds: float, arrived: asyncio.Event | None = None
+    ) -> None:
         self._lanes = (pipeline, *(pipeline.beside() for _ in range(LANES - 1)))
         self._interval_seconds = interval_seconds
+        self._arrived = arrived or asyncio.Event()
         self._in_work = {lane: asyncio.Lock() for lane in self._lanes}
         self._stopping = False
         self.backlog = 0
@@ -44,6 +51,9 @@ class EarningWorker:
         tidied_at = time.monotonic()
         while True:
             try:
+                if first:
+                    # Before the claim: what arrives from here on is seen by it, or asks for another.
+                    self._arrived.clear()
                 begun, limit = time.monotonic(), WALLETS_BESIDE_CALLS if courtesy.pressed else WALLETS
                 claimed = await self._round(lane, limit) if first or limit == WALLETS else 0
                 if time.monotonic() - tidied_at > TIDY_SECONDS:
@@ -54,7 +64,21 @@ class EarningWorker:
                     continue
             except (DatabaseError, TakenOver) as fault:
                 _log.warning("a round was cut short: %s", fault or type(fault).__name__)
-            await asyncio.sleep(self._interval_seconds)
+            await (self._until_due(courtesy) if first else asyncio.sleep(self._interval_seconds))
+
+    async def _until_due(self, courtesy: Courtesy) -> None:
+        """Wait for the interval, or for an arrival; beside calls arrivals wait for the interval, too."""
+        waits_until = time.monotonic() + self._interval_seconds
+        await asyncio.sleep(min(APART_SECONDS, self._interval_seconds))
+        while (left := waits_until - time.monotonic()) > 0:
+            if courtesy.pressed:
+                await asyncio.sleep(min(CALM_SECONDS, left))
+            elif self._arrived.is_set():
+                return
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._arrived.wait()
 
     async def _round(self, lane: Pipeline, limit: int) -> int:
         async with self._in_work[lane]:

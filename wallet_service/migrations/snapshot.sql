@@ -314,6 +314,25 @@ begin
     for no key update
   ) as q;
 
+  -- A budget's row is written only when something comes back: not for every event.
+  perform b.cap_key
+  from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, cap_key text)
+  join earning.queue as q on q.wallet_id = n.wallet_id
+  join earning.budget as b on b.program_id = q.program_id and b.cap_key = n.cap_key
+  where n.slice_id is null and n.wallet_id = any (v_held)
+  order by b.program_id, b.cap_key
+  for no key update of b;
+  update earning.budget as b
+  set taken = b.taken - r.amount, refilled = b.refilled + r.amount
+  from (
+    select q.program_id, n.cap_key, sum(n.amount) as amount
+    from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, cap_key text, amount bigint)
+    join earning.queue as q on q.wallet_id = n.wallet_id
+    where n.slice_id is null and n.wallet_id = any (v_held)
+    group by q.program_id, n.cap_key
+  ) as r
+  where b.program_id = r.program_id and b.cap_key = r.cap_key;
+
   perform s.slice_id from earning.budget_slice as s
   where s.slice_id in (select n.slice_id from json_to_recordset(p_slices) as n (slice_id uuid))
   order by s.slice_id
@@ -321,7 +340,7 @@ begin
   with used as (
     select n.slice_id, sum(n.amount) as amount
     from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, amount bigint)
-    where n.wallet_id = any (v_held)
+    where n.slice_id is not null and n.wallet_id = any (v_held)
     group by n.slice_id
   ),
   spent as (
@@ -346,11 +365,23 @@ begin
   )
   where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
 
+  -- What goes back was counted before, so its row is there.
+  update earning.cap_use as c
+  set used = c.used + r.amount
+  from (
+    select n.wallet_id, n.cap_key, sum(n.amount) as amount
+    from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
+    where n.wallet_id = any (v_held)
+    group by n.wallet_id, n.cap_key
+    having sum(n.amount) < 0
+  ) as r
+  where c.wallet_id = r.wallet_id and c.cap_key = r.cap_key;
   insert into earning.cap_use as c (wallet_id, cap_key, used)
   select n.wallet_id, n.cap_key, sum(n.amount)
   from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
   where n.wallet_id = any (v_held)
   group by n.wallet_id, n.cap_key
+  having sum(n.amount) >= 0
   order by n.wallet_id, n.cap_key
   on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
 
@@ -1809,7 +1840,9 @@ CREATE TABLE earning.budget (
     cap_key text NOT NULL,
     limit_minor bigint NOT NULL,
     taken bigint NOT NULL,
+    refilled bigint DEFAULT 0 NOT NULL,
     CONSTRAINT budget_check CHECK ((taken <= limit_minor)),
+    CONSTRAINT budget_refilled_check CHECK ((refilled >= 0)),
     CONSTRAINT budget_taken_check CHECK ((taken >= 0))
 );
 

@@ -24,6 +24,8 @@ class CampaignDay(Struct, frozen=True, kw_only=True):
 
     campaign_id: str
     given: Sides
+    used: Sides = Sides()
+    """Of its budget: what was given, less what has come back of it since."""
 
 
 class Day(Struct, frozen=True, kw_only=True):
@@ -42,6 +44,8 @@ class CampaignSum(Struct, frozen=True, kw_only=True):
     title: str
     budget: int
     given: Sides
+    used_before: int = 0
+    """Of the budget, by events before the time."""
     trial_spent_at: Instant | None = None
     in_force_spent_at: Instant | None = None
 
@@ -86,3 +90,5 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Those that give most, by either ruleset, first."""
     winners: tuple[CustomerSum, ...] = ()
     losers: tuple[CustomerSum, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the figures take as given, in words."""

@@ -19,7 +19,7 @@ from wallet_service.rules.conditions import belongs_of, holds_of, picker_of
 from wallet_service.rules.model import Basket, Customer, Period
 from wallet_service.rules.occasion import Belongs, Holds, Occasion, Picker
 from wallet_service.rules.reckoning import Reckon, reckon_of
-from wallet_service.rules.ruleset import Campaign, Caps, Group, Rule, Ruleset, SegmentRule
+from wallet_service.rules.ruleset import Campaign, Caps, Group, Mode, Rule, Ruleset, SegmentRule
 
 INDEXES_MAX: Final = 64
 """Slices of time and kinds of events whose index is kept; rules cut time into at most twice as many as there are rules."""
@@ -28,6 +28,9 @@ NO_SEGMENTS: Final[Mapping[str, SegmentRule]] = MappingProxyType({})
 
 BUDGET_SCOPE: Final = "campaign/"
 """Keys of budgets begin so: they are shared by all customers, other caps are each customer's own."""
+
+ALL_SCOPE: Final = "all"
+"""Keys of caps over all rules begin so: when one has nothing left, no rule can take another's place."""
 
 _ALWAYS: Final = ("", ("",))
 
@@ -70,6 +73,8 @@ class CompiledRule:
     ends_at: Instant
     limits: tuple[Limit, ...]
     """In the order in which they trim."""
+    own_limits: tuple[Limit, ...]
+    """Of a rule that competes in a group, those that are not the same for its rivals."""
 
     def lines(self, at: Occasion) -> Sequence[int]:
         """Return the lines that the rule is about; none if it does not match."""
@@ -154,9 +159,17 @@ def compiled(
     """
     zone = ZoneInfo(ruleset.time_zone)
     depths = depths_of(ruleset.rules)
+    competing = {group.name for group in ruleset.groups if group.mode is not Mode.STACK}
     ordered = sorted(ruleset.rules, key=lambda rule: -rule.priority)
     rules = tuple(
-        _compiled_rule(rule, ruleset, zone, depths[rule.rule_id], campaigns.get(rule.campaign or ""))
+        _compiled_rule(
+            rule,
+            ruleset,
+            zone,
+            depths[rule.rule_id],
+            campaigns.get(rule.campaign or ""),
+            competes=rule.group in competing,
+        )
         for rule in ordered
         if rule.campaign is None or rule.campaign in campaigns
     )
@@ -166,19 +179,17 @@ def compiled(
 
 
 def _compiled_rule(
-    rule: Rule, ruleset: Ruleset, zone: ZoneInfo, depth: int, campaign: Campaign | None
+    rule: Rule, ruleset: Ruleset, zone: ZoneInfo, depth: int, campaign: Campaign | None, *, competes: bool
 ) -> CompiledRule:
     starts = [text for text in (rule.when.starts_at, campaign.starts_at if campaign else None) if text]
+    own = (*limits_of(f"rule/{rule.rule_id}", rule.caps), *((_budget(campaign),) if campaign else ()))
     ends = [text for text in (rule.when.ends_at, campaign.ends_at if campaign else None) if text]
     return CompiledRule(
         rule=rule, holds=holds_of(rule.when), pick=picker_of(rule.when), reckon=reckon_of(rule), depth=depth,
         starts_at=max((local_instant(text, zone) for text in starts), default=Instant(-NEVER)),
         ends_at=min((local_instant(text, zone) for text in ends), default=NEVER),
-        limits=(
-            *limits_of(f"rule/{rule.rule_id}", rule.caps),
-            *((_budget(campaign),) if campaign else ()),
-            *limits_of("all", ruleset.caps),
-        ),
+        limits=(*own, *limits_of(ALL_SCOPE, ruleset.caps)),
+        own_limits=own if competes else (),
     )  # fmt: skip
 
 

@@ -62,7 +62,10 @@ def _winner_of_order(contenders: Sequence[Contender], group: Group, ruleset: Rul
 def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: Rounding) -> list[Contender]:
     winners = _won(contenders, best=group.mode is Mode.BEST)
     for number, contender in enumerate(contenders):
-        raw, lost = contender.raw, dict[int, int]()
+        raw = contender.raw
+        if len(raw.lines) == 1 and winners[raw.lines[0]] == number:
+            continue
+        lost: dict[int, int] = {}
         kept_lines: list[int] = []
         kept_measures: list[int] = []
         for line, measure in zip(raw.lines, raw.measures, strict=True):

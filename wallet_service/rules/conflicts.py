@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from wallet_service.rules.model import PURCHASE
 from wallet_service.rules.occasion import prefixes
-from wallet_service.rules.ruleset import Finding, Group, Level, Mode, Rule, Ruleset, When
+from wallet_service.rules.ruleset import Caps, Finding, Group, Level, Mode, Rule, Ruleset, When
 
 Edge = TypeVar("Edge", int, str)
 
@@ -156,12 +156,14 @@ def _covers(first: Rule, second: Rule) -> bool:
         second.before_discounts, second.include_paid_with_cashback,
     )  # fmt: skip
     give = first.give
-    # A ladder has a first step, pieces may be none, a multiplier needs something to multiply, a campaign ends.
+    # A ladder has a first step, pieces may be none, a multiplier needs something to multiply, a campaign ends; a cap that
+    # is used up lets others go first.
     always = (
         not give.ladder
         and give.amount_per_unit is None
         and give.multiplier is None
         and first.campaign is None
+        and first.caps == Caps(per_order=first.caps.per_order)
     )
     # Of an event without lines only a fixed amount makes something.
     lines = give.amount is not None or (second.give.amount is None and set(second.when.kinds) == {PURCHASE})

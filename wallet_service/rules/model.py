@@ -140,7 +140,7 @@ class AwardKind(StrEnum):
     MULTIPLIER = "multiplier"
 
 
-class Award(Struct, frozen=True, kw_only=True):
+class Award(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one rule gives, and why so much."""
 
     rule_id: str
@@ -162,6 +162,8 @@ class Award(Struct, frozen=True, kw_only=True):
     """The amount before caps."""
     trims: tuple[Trim, ...] = ()
     beaten: tuple[Beaten, ...] = ()
+    aside: str = ""
+    """The group in which it stood aside, because a cap or budget of its own had nothing left."""
 
 
 class Priced(Struct, frozen=True, kw_only=True):

@@ -80,6 +80,9 @@ class Occasion:
         if lines is self.everything:
             # What many rules ask for is answered once.
             return self._positive[key]
+        if len(lines) == 1:
+            base = bases[lines[0]]
+            return (lines, (base,)) if base > 0 else (_NOBODY, _NOBODY)
         numbers = [number for number in lines if bases[number] > 0]
         return numbers, [bases[number] for number in numbers]
 

@@ -1,7 +1,7 @@
 """Past events through a ruleset on trial and through what was in force then, in order of time. Pure.
 
-Caps per customer and budgets are kept as they would have been: each side has its own, and both begin unused, so a
-replay is best begun where a month or a campaign begins.
+Caps per customer and budgets are kept as they would have been: each side has its own, and both begin with what events
+before had used of them. What has come back of an order since does not count against them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from wallet_service.kernel.clock import Instant
+from wallet_service.rules.beginning import EVER, Before
 from wallet_service.rules.comparison import (
     CampaignDay,
     CampaignSum,
@@ -23,16 +24,21 @@ from wallet_service.rules.comparison import (
     RuleSum,
     Sides,
 )
-from wallet_service.rules.compiler import BUDGET_SCOPE, Compiled
+from wallet_service.rules.compiler import BUDGET_SCOPE, Compiled, local_instant
 from wallet_service.rules.model import Basket, CapUse, Customer, Priced
 from wallet_service.rules.policy import price_at
 
 RULES_SHOWN: Final = 100
 CAMPAIGNS_SHOWN: Final = 100
 
+_NONE_BACK: Final[Mapping[str, int]] = MappingProxyType({})
 _UNUSED: Final[Mapping[str, tuple[str, int]]] = MappingProxyType({})
 
 RulesetAt: TypeAlias = Callable[[Instant], Compiled | None]
+
+
+CameBack: TypeAlias = Callable[[Priced], Mapping[str, int]]
+"""What of each cap an event has given back since, by how it is priced."""
 
 
 class Past(Struct, frozen=True, kw_only=True):
@@ -43,15 +49,24 @@ class Past(Struct, frozen=True, kw_only=True):
     basket: Basket
     customer: Customer
     recorded: int
+    came_back: CameBack | None = None
 
 
 class Replay:
     """Takes events in order of time, and compares."""
 
-    def __init__(self, trial: Compiled, in_force: RulesetAt) -> None:
+    def __init__(
+        self,
+        trial: Compiled,
+        in_force: RulesetAt,
+        before: Before | None = None,
+        begins: Instant = EVER,
+    ) -> None:
         self._trial = trial
         self._in_force = in_force
-        self._sides = (_Side(), _Side())
+        self.before = before or Before()
+        self._begins = begins
+        self._sides = (_Side(self.before), _Side(self.before))
         self._days: dict[str, int] = {}
         self.events = 0
         self.lines = 0
@@ -97,9 +112,12 @@ class Replay:
 
     def _day(self, day: str) -> Day:
         trial, in_force = (side.days.get(day, {}) for side in self._sides)
+        used = [side.days_used.get(day, {}) for side in self._sides]
         campaigns = tuple(
             CampaignDay(
-                campaign_id=name, given=Sides(trial=trial.get(name, 0), in_force=in_force.get(name, 0))
+                campaign_id=name,
+                given=Sides(trial=trial.get(name, 0), in_force=in_force.get(name, 0)),
+                used=Sides(trial=used[0].get(name, 0), in_force=used[1].get(name, 0)),
             )
             for name in sorted((trial.keys() | in_force.keys()) - {""})
         )
@@ -108,18 +126,26 @@ class Replay:
 
     def _campaign_sums(self) -> tuple[CampaignSum, ...]:
         trial, in_force = self._sides
-        names = trial.budgets.keys() | in_force.budgets.keys()
+        before = self.before.budgets
+        known = {name for name in before if self._goes_on(name)}
+        spent = {name: self._begins for name in known if before[name] >= self._trial.campaigns[name].budget}
+        names = trial.budgets.keys() | in_force.budgets.keys() | known
         sums = [
             CampaignSum(
                 campaign_id=name, title=campaign.title, budget=campaign.budget,
                 given=Sides(trial=trial.budgets.get(name, 0), in_force=in_force.budgets.get(name, 0)),
-                trial_spent_at=trial.spent_at.get(name), in_force_spent_at=in_force.spent_at.get(name),
+                used_before=before.get(name, 0), trial_spent_at=(trial.spent_at | spent).get(name),
+                in_force_spent_at=(in_force.spent_at | spent).get(name),
             )
             for name in names
             if (campaign := self._trial.campaigns.get(name)) is not None
         ]  # fmt: skip
         sums.sort(key=lambda each: (-each.given.trial, -each.given.in_force, each.campaign_id))
         return tuple(sums[:CAMPAIGNS_SHOWN])
+
+    def _goes_on(self, name: str) -> bool:
+        campaign = self._trial.campaigns.get(name)
+        return campaign is not None and local_instant(campaign.ends_at, self._trial.zone) > self._begins
 
     def _rule_sums(self) -> tuple[RuleSum, ...]:
         trial, in_force = (side.rules for side in self._sides)
@@ -159,15 +185,20 @@ class _Rule:
 class _Side:
     """One ruleset over all events so far; knows what each cap has left."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Before) -> None:
         self.given = 0
         self.earning_events = 0
         self.customers: dict[str, int] = {}
         self.rules: dict[str, _Rule] = {}
         self.days: dict[str, dict[str, int]] = {}
         """By day and campaign; what no campaign gave is under no name."""
+        self.days_used: dict[str, dict[str, int]] = {}
+        """The same of budgets, less what has come back."""
         self.budgets: dict[str, int] = {}
+        """What each campaign gave."""
+        self._budgets_used = dict(before.budgets)
         self.spent_at: dict[str, Instant] = {}
+        self._before = before.customers
         self._used: dict[str, dict[str, tuple[str, int]]] = {}
         """By customer and cap, the latest day or month and what was used in it: time only goes on."""
         self._customer_ref = ""
@@ -176,13 +207,14 @@ class _Side:
     def turned_to(self, customer_ref: str) -> _Side:
         """Return what caps have left for this customer, until the next is turned to."""
         self._customer_ref = customer_ref
-        self._mine = self._used.get(customer_ref, _UNUSED)
+        mine = self._used.get(customer_ref)
+        self._mine = self._before.get(customer_ref, _UNUSED) if mine is None else mine
         return self
 
     def left(self, cap_key: str, limit: int) -> int:
         """Return what is left of a cap of this limit."""
         if cap_key.startswith(BUDGET_SCOPE):
-            return limit - self.budgets.get(cap_key[len(BUDGET_SCOPE) :], 0)
+            return limit - self._budgets_used.get(cap_key[len(BUDGET_SCOPE) :], 0)
         cap, _, period = cap_key.rpartition("/")
         known = self._mine.get(cap)
         return limit - known[1] if known is not None and known[0] == period else limit
@@ -194,8 +226,9 @@ class _Side:
         if amount:
             self.given += amount
             self.earning_events += 1
+        back = _NONE_BACK if past.came_back is None else past.came_back(priced)
         for use in priced.caps:
-            self._use(use, past.moment, compiled)
+            self._use(use, back.get(use.cap_key, 0), past.moment, day, compiled)
         by_campaign = self.days.get(day)
         if by_campaign is None:
             by_campaign = self.days[day] = {}
@@ -210,14 +243,21 @@ class _Side:
             if award.trims:
                 rule.trimmed += award.uncapped - award.amount
 
-    def _use(self, use: CapUse, moment: Instant, compiled: Compiled) -> None:
+    def _use(self, use: CapUse, back: int, moment: Instant, day: str, compiled: Compiled) -> None:
         if use.cap_key.startswith(BUDGET_SCOPE):
             name = use.cap_key[len(BUDGET_SCOPE) :]
-            used = self.budgets[name] = self.budgets.get(name, 0) + use.amount
+            kept = use.amount - back
+            self.budgets[name] = self.budgets.get(name, 0) + use.amount
+            used = self._budgets_used[name] = self._budgets_used.get(name, 0) + kept
+            of_day = self.days_used.setdefault(day, {})
+            of_day[name] = of_day.get(name, 0) + kept
             if used >= compiled.campaigns[name].budget:
                 self.spent_at.setdefault(name, moment)
             return
         cap, _, period = use.cap_key.rpartition("/")
         known = self._mine.get(cap)
         used = known[1] if known is not None and known[0] == period else 0
-        self._used.setdefault(self._customer_ref, {})[cap] = (period, used + use.amount)
+        mine = self._used.get(self._customer_ref)
+        if mine is None:
+            mine = self._used[self._customer_ref] = dict(self._mine)
+        mine[cap] = (period, used + use.amount - back)

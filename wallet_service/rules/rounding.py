@@ -11,11 +11,13 @@ from wallet_service.rules.ruleset import Rounding
 def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
     """Return a non-negative fraction as a whole number, by the named rule."""
     whole, rest = divmod(numerator, denominator)
+    if not rest:
+        return whole
     match rounding:
         case Rounding.DOWN:
             return whole
         case Rounding.UP:
-            return whole + (rest > 0)
+            return whole + 1
         case Rounding.HALF_EVEN:
             twice = 2 * rest
             return whole + (twice > denominator or (twice == denominator and whole % 2 == 1))

@@ -22,7 +22,8 @@ def explain(award: Award) -> str:
     said = [f"{award.title}: {_reckoned(award)} gives {award.uncapped}."]
     said += [_trimmed(trim) for trim in award.trims]
     if award.trims:
-        said.append(f"So it gives {award.amount}.")
+        place = f", and takes no other rule's place ({award.aside})" if award.aside else ""
+        said.append(f"So it gives {award.amount}{place}.")
     said += [
         f"Instead of {beaten.amount} by rule {beaten.rule_id}, which gave way ({beaten.group})."
         for beaten in award.beaten

@@ -33,6 +33,7 @@ from wallet.v1.wallet_pb2 import Accountability
 from wallet_client.calls import Calls
 from wallet_client.errors import WalletError
 from wallet_client.ids import WalletAddress, name_wallet, wallet_ref
+from wallet_client.rules import ruleset_source
 from wallet_client.status import refused_in_batch
 from wallet_client.times import stamp
 
@@ -151,12 +152,12 @@ class Earning:
         )
 
     async def simulate(
-        self, event: EarnEvent, *, timeout_seconds: float | None = None
+        self, event: EarnEvent, *, source: str | int | None = None, timeout_seconds: float | None = None
     ) -> SimulateEarnResponse:
-        """Return what an event would earn now. Never writes."""
+        """Return what an event would earn now, or by a draft (its name) or version (its number). Never writes."""
         return await self._calls.unary(
             lambda line: line.earning.SimulateEarn,
-            SimulateEarnRequest(event=event),
+            SimulateEarnRequest(event=event, source=None if source is None else ruleset_source(source)),
             timeout_seconds=timeout_seconds,
         )
 

@@ -44,7 +44,8 @@ from wallet_client.calls import Calls
 from wallet_client.times import stamp
 
 
-def _source(named: str | int) -> RulesetSource:
+def ruleset_source(named: str | int) -> RulesetSource:
+    """Return the source of a ruleset: a version by its number, a draft by its name."""
     return RulesetSource(version=named) if isinstance(named, int) else RulesetSource(draft=named)
 
 
@@ -87,7 +88,9 @@ class Rules:
         self, program_id: str, before: str | int, after: str | int, *, timeout_seconds: float | None = None
     ) -> Sequence[DiffRulesetsResponse.Difference]:
         """Answer what is different between two drafts or versions."""
-        request = DiffRulesetsRequest(program_id=program_id, before=_source(before), after=_source(after))
+        request = DiffRulesetsRequest(
+            program_id=program_id, before=ruleset_source(before), after=ruleset_source(after)
+        )
         response = await self._calls.unary(
             lambda line: line.admin.DiffRulesets, request, timeout_seconds=timeout_seconds
         )
@@ -106,7 +109,7 @@ class Rules:
     ) -> PublishedRuleset:
         """Make a draft, or an older version, the version after the expected one; in force at once unless said."""
         request = PublishRulesetRequest(
-            program_id=program_id, source=_source(source), expected_version=expected_version,
+            program_id=program_id, source=ruleset_source(source), expected_version=expected_version,
             effective_at=None if effective_at is None else stamp(effective_at),
             accountability=Accountability(actor=actor, reason=reason),
         )  # fmt: skip
@@ -324,11 +327,16 @@ class Rules:
         starts_at: datetime,
         ends_at: datetime,
         top: int = 10,
+        unused_caps: bool = False,
         timeout_seconds: float | None = 900.0,
     ) -> AsyncIterator[BacktestProgress | BacktestResult]:
-        """Yield how far the backtest of a draft or version is, and at last its result."""
+        """Yield how far the backtest of a draft or version is, and at last its result.
+
+        Caps and budgets begin with what events before had used of them, or unused if so asked.
+        """
         request = BacktestRulesetRequest(
-            program_id=program_id, source=_source(source), starts_at=stamp(starts_at), ends_at=stamp(ends_at), top=top
+            program_id=program_id, source=ruleset_source(source), starts_at=stamp(starts_at), ends_at=stamp(ends_at), top=top,
+            unused_caps=unused_caps,
         )  # fmt: skip
         steps = self._calls.stream(
             lambda line: line.admin.BacktestRuleset, request, timeout_seconds=timeout_seconds

@@ -40,6 +40,10 @@ def backtest(
     top: Annotated[
         int, typer.Option(min=0, max=1_000, metavar="N", help="How many who gain and lose most are named.")
     ] = 10,
+    unused: Annotated[
+        bool,
+        typer.Option("--unused", help="Caps and budgets begin unused: as if nothing had been earned before."),
+    ] = False,
     as_json: AsJson = False,
     picture: Annotated[
         Path | None,
@@ -52,7 +56,7 @@ def backtest(
 ) -> None:
     """Replay recorded events through a draft or version and through what was in force, and compare. Writes nothing.
 
-    Caps and budgets begin unused at the beginning, so begin where a month or a campaign begins.
+    Caps and budgets begin with what events before had used of them, unless --unused says otherwise.
     """
     from wallet_service.cli.calling import Wanted, run_calls
 
@@ -62,7 +66,8 @@ def backtest(
         chosen = program or await _only_program(client)
         if not chosen:
             return EXIT_FOUND
-        result = await _run(client, chosen, int(source) if source.isdecimal() else source, span, top)
+        named = int(source) if source.isdecimal() else source
+        result = await _run(client, chosen, named, span, top, unused=unused)
         if result is None:
             return EXIT_FOUND
         _show(result, await _unit(client, chosen), as_json=as_json)
@@ -89,7 +94,13 @@ async def _unit(client: AsyncWalletClient, program: str) -> tuple[int, str]:
 
 
 async def _run(
-    client: AsyncWalletClient, program: str, source: str | int, span: tuple[datetime, datetime], top: int
+    client: AsyncWalletClient,
+    program: str,
+    source: str | int,
+    span: tuple[datetime, datetime],
+    top: int,
+    *,
+    unused: bool,
 ) -> BacktestResult | None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -100,7 +111,10 @@ async def _run(
     # On stderr: what is found may go into a file.
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("0 events", total=(span[1] - span[0]).total_seconds())
-        async for step in client.rules.backtest(program, source, starts_at=span[0], ends_at=span[1], top=top):
+        steps = client.rules.backtest(
+            program, source, starts_at=span[0], ends_at=span[1], top=top, unused_caps=unused
+        )
+        async for step in steps:
             if isinstance(step, BacktestResult):
                 result = step
             else:
@@ -153,7 +167,9 @@ class _Sheet:
             f"trial {trial}, in force {in_force}, difference {difference}; given at the time"
             f" {self._amount(result.recorded)}\n"
             f"{result.gaining:,} customers gain {self._amount(result.gained)}, {result.losing:,} lose"
-            f" {self._amount(result.lost)}"
+            f" {self._amount(result.lost)}",
+            *result.notes,
+            sep="\n",
         )
 
     def rules(self, result: BacktestResult) -> None:

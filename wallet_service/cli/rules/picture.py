@@ -42,11 +42,11 @@ def drawn(result: BacktestResult, title: str) -> str:
 
 def _left(result: BacktestResult, campaign: BacktestCampaign) -> tuple[list[int], list[int]]:
     trial, in_force = [], []
-    left = [campaign.budget, campaign.budget]
+    left = [campaign.budget - campaign.used_before] * 2
     for day in result.days:
         for each in day.campaigns:
             if each.campaign_id == campaign.campaign_id:
-                left = [left[0] - each.given.trial, left[1] - each.given.in_force]
+                left = [left[0] - each.used.trial, left[1] - each.used.in_force]
         trial.append(left[0])
         in_force.append(left[1])
     return trial, in_force

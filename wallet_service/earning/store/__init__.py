@@ -62,6 +62,8 @@ class Written:
     events: list[Event] = field(default_factory=list)
     caps: list[tuple[WalletId, str, int]] = field(default_factory=list)
     slices: list[tuple[WalletId, str, int]] = field(default_factory=list)
+    refills: list[tuple[WalletId, str, int]] = field(default_factory=list)
+    """What goes back to which budget."""
     release: list[WalletId] = field(default_factory=list)
     known: Mapping[EventId, Result] = field(default_factory=dict)
     """What stands written as results; one that is still the same is not written again."""
@@ -201,6 +203,10 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
     caps = [dict(zip(names, use, strict=True)) for use in written.caps]
     slices = [
         {"wallet_id": wallet, "slice_id": part, "amount": amount} for wallet, part, amount in written.slices
+    ]
+    slices += [
+        {"wallet_id": wallet, "cap_key": cap_key, "amount": amount}
+        for wallet, cap_key, amount in written.refills
     ]
     rows = await db.fetch(
         _SQL["record"], lease, written.wallets,

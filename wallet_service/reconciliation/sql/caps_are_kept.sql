@@ -1,14 +1,28 @@
 -- Promise: where invariant 15 is broken, which says:
--- what is counted of each customer's cap is what the awards of the wallet's events used of it, and no award took more
--- than its caps had left; what is used of a campaign's budget is what awards used of it; what is taken of it is what
--- its open slices were granted and its closed ones used; neither is more than the budget.
+-- what is counted of each customer's cap is what the awards of the wallet's events used of it, less what came back, and
+-- no award took more than its caps had left; what is used of a campaign's budget is what awards used of it; what is
+-- taken of it is what its open slices were granted and its closed ones used, less what came back; neither is more than
+-- the budget. Of no cap more came back than an event used of it, and all of it if the event was never credited.
 -- Locks: none. A decision and what it uses are written in one transaction, so every moment is a closed one.
-with used as materialized (
-  select e.wallet_id, e.program_id, u.value ->> 'cap_key' as cap_key, sum((u.value ->> 'amount')::bigint) as amount
+with kept as materialized (
+  select
+    e.wallet_id, e.program_id, e.event_id, u.value ->> 'cap_key' as cap_key, (u.value ->> 'amount')::bigint as used,
+    coalesce(
+      (
+        select (r.value ->> 'amount')::bigint
+        from json_array_elements(e.result -> 'refilled') as r
+        where r.value ->> 'cap_key' = u.value ->> 'cap_key'
+      ), 0
+    ) as refilled,
+    e.state in (3, 9) and e.amount = 0 as never
   from earning.event as e
   cross join lateral json_array_elements(e.result -> 'priced' -> 'caps') as u
   where e.kind <> 8 and ($1::text is null or e.program_id = $1)
-  group by e.wallet_id, e.program_id, u.value ->> 'cap_key'
+),
+used as materialized (
+  select k.wallet_id, k.program_id, k.cap_key, sum(k.used - k.refilled) as amount
+  from kept as k
+  group by k.wallet_id, k.program_id, k.cap_key
 ),
 of_wallets as (
   select u.wallet_id, u.program_id, u.cap_key, u.amount
@@ -37,13 +51,16 @@ spent as (
 budgets as (
   select
     coalesce(b.program_id, s.program_id) as program_id, coalesce(b.cap_key, s.cap_key) as cap_key, b.limit_minor,
-    b.taken, coalesce(s.taken, 0) as granted, coalesce(s.used, 0) as used, coalesce(a.amount, 0) as awarded,
+    b.taken, b.refilled, coalesce(s.taken, 0) as granted, coalesce(s.used, 0) as used,
+    coalesce(a.amount, 0) as awarded,
     case
       when b.cap_key is null then 'a slice was granted of a budget that does not exist'
       when s.overspent then 'more than a slice of a budget was used of it'
-      when b.taken > b.limit_minor or s.taken > b.limit_minor then 'more than a budget was taken of it'
-      when b.taken <> coalesce(s.taken, 0) then 'what was taken of a budget is not what its slices were granted'
-      when coalesce(s.used, 0) <> coalesce(a.amount, 0) then 'what was used of a budget is not what awards used of it'
+      when b.taken > b.limit_minor or s.taken - b.refilled > b.limit_minor then 'more than a budget was taken of it'
+      when b.taken <> coalesce(s.taken, 0) - b.refilled
+        then 'what was taken of a budget is not what its slices were granted'
+      when coalesce(s.used, 0) - b.refilled <> coalesce(a.amount, 0)
+        then 'what was used of a budget is not what awards used of it'
     end as sentence
   from (select * from earning.budget as x where $1::text is null or x.program_id = $1) as b
   full join sliced as s on s.program_id = b.program_id and s.cap_key = b.cap_key
@@ -64,10 +81,20 @@ select
   b.sentence, null, b.program_id,
   json_build_object(
     'cap_key', b.cap_key, 'limit', b.limit_minor, 'taken', b.taken, 'granted', b.granted, 'used', b.used,
-    'awards', b.awarded
+    'refilled', b.refilled, 'awards', b.awarded
   )::text
 from budgets as b
 where b.sentence is not null
+union all
+select
+  case
+    when k.never then 'an event that was never credited uses a cap'
+    else 'more of a cap was given back than an event had used of it'
+  end,
+  k.wallet_id, k.program_id,
+  json_build_object('event_id', k.event_id, 'cap_key', k.cap_key, 'used', k.used, 'refilled', k.refilled)::text
+from kept as k
+where k.refilled not between 0 and k.used or (k.never and k.refilled <> k.used)
 union all
 select
   'an award took more than a cap had left', e.wallet_id, e.program_id,

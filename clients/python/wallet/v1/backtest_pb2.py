@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from wallet.v1 import rules_pb2 as wallet_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wallet/v1/backtest.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wallet/v1/rules.proto\"\x82\x02\n\x16\x42\x61\x63ktestRulesetRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x06source\x18\x02 \x01(\x0b\x32\x18.wallet.v1.RulesetSourceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\tstarts_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x07\x65nds_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x17\n\x03top\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\x7f\n\x17\x42\x61\x63ktestRulesetResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.wallet.v1.BacktestProgressH\x00\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.wallet.v1.BacktestResultH\x00\x42\x06\n\x04step\"a\n\x10\x42\x61\x63ktestProgress\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\r\n\x05lines\x18\x02 \x01(\x03\x12.\n\nreached_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\rBacktestSides\x12\r\n\x05trial\x18\x01 \x01(\x03\x12\x10\n\x08in_force\x18\x02 \x01(\x03\"S\n\x13\x42\x61\x63ktestCampaignDay\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\'\n\x05given\x18\x02 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"\x86\x01\n\x0b\x42\x61\x63ktestDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\'\n\x05given\x18\x03 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x31\n\tcampaigns\x18\x04 \x03(\x0b\x32\x1e.wallet.v1.BacktestCampaignDay\"\xda\x01\n\x10\x42\x61\x63ktestCampaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x62udget\x18\x03 \x01(\x03\x12\'\n\x05given\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x32\n\x0etrial_spent_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11in_force_spent_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x0c\x42\x61\x63ktestRule\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\'\n\x05given\x18\x03 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12(\n\x06\x61wards\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12)\n\x07trimmed\x18\x05 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"Q\n\x10\x42\x61\x63ktestCustomer\x12\x14\n\x0c\x63ustomer_ref\x18\x01 \x01(\t\x12\'\n\x05given\x18\x02 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"\xc7\x03\n\x0e\x42\x61\x63ktestResult\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\r\n\x05lines\x18\x02 \x01(\x03\x12\x11\n\tcustomers\x18\x03 \x01(\x03\x12\x30\n\x0e\x65\x61rning_events\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\'\n\x05given\x18\x05 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x10\n\x08recorded\x18\x06 \x01(\x03\x12\x0f\n\x07gaining\x18\x07 \x01(\x03\x12\x0e\n\x06losing\x18\x08 \x01(\x03\x12\x0e\n\x06gained\x18\t \x01(\x03\x12\x0c\n\x04lost\x18\n \x01(\x03\x12$\n\x04\x64\x61ys\x18\x0b \x03(\x0b\x32\x16.wallet.v1.BacktestDay\x12.\n\tcampaigns\x18\x0c \x03(\x0b\x32\x1b.wallet.v1.BacktestCampaign\x12&\n\x05rules\x18\r \x03(\x0b\x32\x17.wallet.v1.BacktestRule\x12,\n\x07winners\x18\x0e \x03(\x0b\x32\x1b.wallet.v1.BacktestCustomer\x12+\n\x06losers\x18\x0f \x03(\x0b\x32\x1b.wallet.v1.BacktestCustomerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wallet/v1/backtest.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15wallet/v1/rules.proto\"\x97\x02\n\x16\x42\x61\x63ktestRulesetRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x06source\x18\x02 \x01(\x0b\x32\x18.wallet.v1.RulesetSourceB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\tstarts_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x07\x65nds_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x17\n\x03top\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x13\n\x0bunused_caps\x18\x06 \x01(\x08\"\x7f\n\x17\x42\x61\x63ktestRulesetResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.wallet.v1.BacktestProgressH\x00\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.wallet.v1.BacktestResultH\x00\x42\x06\n\x04step\"a\n\x10\x42\x61\x63ktestProgress\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\r\n\x05lines\x18\x02 \x01(\x03\x12.\n\nreached_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\rBacktestSides\x12\r\n\x05trial\x18\x01 \x01(\x03\x12\x10\n\x08in_force\x18\x02 \x01(\x03\"{\n\x13\x42\x61\x63ktestCampaignDay\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\'\n\x05given\x18\x02 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12&\n\x04used\x18\x03 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"\x86\x01\n\x0b\x42\x61\x63ktestDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\'\n\x05given\x18\x03 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x31\n\tcampaigns\x18\x04 \x03(\x0b\x32\x1e.wallet.v1.BacktestCampaignDay\"\xef\x01\n\x10\x42\x61\x63ktestCampaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x62udget\x18\x03 \x01(\x03\x12\'\n\x05given\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x32\n\x0etrial_spent_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11in_force_spent_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bused_before\x18\x07 \x01(\x03\"\xac\x01\n\x0c\x42\x61\x63ktestRule\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\'\n\x05given\x18\x03 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12(\n\x06\x61wards\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12)\n\x07trimmed\x18\x05 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"Q\n\x10\x42\x61\x63ktestCustomer\x12\x14\n\x0c\x63ustomer_ref\x18\x01 \x01(\t\x12\'\n\x05given\x18\x02 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\"\xd6\x03\n\x0e\x42\x61\x63ktestResult\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\r\n\x05lines\x18\x02 \x01(\x03\x12\x11\n\tcustomers\x18\x03 \x01(\x03\x12\x30\n\x0e\x65\x61rning_events\x18\x04 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\'\n\x05given\x18\x05 \x01(\x0b\x32\x18.wallet.v1.BacktestSides\x12\x10\n\x08recorded\x18\x06 \x01(\x03\x12\x0f\n\x07gaining\x18\x07 \x01(\x03\x12\x0e\n\x06losing\x18\x08 \x01(\x03\x12\x0e\n\x06gained\x18\t \x01(\x03\x12\x0c\n\x04lost\x18\n \x01(\x03\x12$\n\x04\x64\x61ys\x18\x0b \x03(\x0b\x32\x16.wallet.v1.BacktestDay\x12.\n\tcampaigns\x18\x0c \x03(\x0b\x32\x1b.wallet.v1.BacktestCampaign\x12&\n\x05rules\x18\r \x03(\x0b\x32\x17.wallet.v1.BacktestRule\x12,\n\x07winners\x18\x0e \x03(\x0b\x32\x1b.wallet.v1.BacktestCustomer\x12+\n\x06losers\x18\x0f \x03(\x0b\x32\x1b.wallet.v1.BacktestCustomer\x12\r\n\x05notes\x18\x10 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,23 +45,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BACKTESTRULESETREQUEST'].fields_by_name['top']._loaded_options = None
   _globals['_BACKTESTRULESETREQUEST'].fields_by_name['top']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_BACKTESTRULESETREQUEST']._serialized_start=125
-  _globals['_BACKTESTRULESETREQUEST']._serialized_end=383
-  _globals['_BACKTESTRULESETRESPONSE']._serialized_start=385
-  _globals['_BACKTESTRULESETRESPONSE']._serialized_end=512
-  _globals['_BACKTESTPROGRESS']._serialized_start=514
-  _globals['_BACKTESTPROGRESS']._serialized_end=611
-  _globals['_BACKTESTSIDES']._serialized_start=613
-  _globals['_BACKTESTSIDES']._serialized_end=661
-  _globals['_BACKTESTCAMPAIGNDAY']._serialized_start=663
-  _globals['_BACKTESTCAMPAIGNDAY']._serialized_end=746
-  _globals['_BACKTESTDAY']._serialized_start=749
-  _globals['_BACKTESTDAY']._serialized_end=883
-  _globals['_BACKTESTCAMPAIGN']._serialized_start=886
-  _globals['_BACKTESTCAMPAIGN']._serialized_end=1104
-  _globals['_BACKTESTRULE']._serialized_start=1107
-  _globals['_BACKTESTRULE']._serialized_end=1279
-  _globals['_BACKTESTCUSTOMER']._serialized_start=1281
-  _globals['_BACKTESTCUSTOMER']._serialized_end=1362
-  _globals['_BACKTESTRESULT']._serialized_start=1365
-  _globals['_BACKTESTRESULT']._serialized_end=1820
+  _globals['_BACKTESTRULESETREQUEST']._serialized_end=404
+  _globals['_BACKTESTRULESETRESPONSE']._serialized_start=406
+  _globals['_BACKTESTRULESETRESPONSE']._serialized_end=533
+  _globals['_BACKTESTPROGRESS']._serialized_start=535
+  _globals['_BACKTESTPROGRESS']._serialized_end=632
+  _globals['_BACKTESTSIDES']._serialized_start=634
+  _globals['_BACKTESTSIDES']._serialized_end=682
+  _globals['_BACKTESTCAMPAIGNDAY']._serialized_start=684
+  _globals['_BACKTESTCAMPAIGNDAY']._serialized_end=807
+  _globals['_BACKTESTDAY']._serialized_start=810
+  _globals['_BACKTESTDAY']._serialized_end=944
+  _globals['_BACKTESTCAMPAIGN']._serialized_start=947
+  _globals['_BACKTESTCAMPAIGN']._serialized_end=1186
+  _globals['_BACKTESTRULE']._serialized_start=1189
+  _globals['_BACKTESTRULE']._serialized_end=1361
+  _globals['_BACKTESTCUSTOMER']._serialized_start=1363
+  _globals['_BACKTESTCUSTOMER']._serialized_end=1444
+  _globals['_BACKTESTRESULT']._serialized_start=1447
+  _globals['_BACKTESTRESULT']._serialized_end=1917
 # @@protoc_insertion_point(module_scope)

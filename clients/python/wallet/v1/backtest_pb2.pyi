@@ -29,16 +29,19 @@ class BacktestRulesetRequest(_message.Message):
     STARTS_AT_FIELD_NUMBER: _builtins.int
     ENDS_AT_FIELD_NUMBER: _builtins.int
     TOP_FIELD_NUMBER: _builtins.int
+    UNUSED_CAPS_FIELD_NUMBER: _builtins.int
     program_id: _builtins.str
     top: _builtins.int
     """How many of the customers who gain and lose most are named; 0: none."""
+    unused_caps: _builtins.bool
+    """Caps and budgets begin unused, instead of with what events before `starts_at` had used of them."""
     @_builtins.property
     def source(self) -> _rules_pb2.RulesetSource:
         """The ruleset on trial; a version stands for all of the time, whenever it was in force."""
 
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
-        """Of when events happened. Caps and budgets begin unused here."""
+        """Of when events happened."""
 
     @_builtins.property
     def ends_at(self) -> _timestamp_pb2.Timestamp:
@@ -52,10 +55,11 @@ class BacktestRulesetRequest(_message.Message):
         starts_at: _timestamp_pb2.Timestamp | None = ...,
         ends_at: _timestamp_pb2.Timestamp | None = ...,
         top: _builtins.int = ...,
+        unused_caps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "source", b"source", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "program_id", b"program_id", "source", b"source", "starts_at", b"starts_at", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "program_id", b"program_id", "source", b"source", "starts_at", b"starts_at", "top", b"top", "unused_caps", b"unused_caps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -151,18 +155,24 @@ class BacktestCampaignDay(_message.Message):
 
     CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     @_builtins.property
     def given(self) -> Global___BacktestSides: ...
+    @_builtins.property
+    def used(self) -> Global___BacktestSides:
+        """Of its budget: what was given, less what has come back of these orders since."""
+
     def __init__(
         self,
         *,
         campaign_id: _builtins.str = ...,
         given: Global___BacktestSides | None = ...,
+        used: Global___BacktestSides | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "given", b"given"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "given", b"given", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,9 +223,12 @@ class BacktestCampaign(_message.Message):
     GIVEN_FIELD_NUMBER: _builtins.int
     TRIAL_SPENT_AT_FIELD_NUMBER: _builtins.int
     IN_FORCE_SPENT_AT_FIELD_NUMBER: _builtins.int
+    USED_BEFORE_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     title: _builtins.str
     budget: _builtins.int
+    used_before: _builtins.int
+    """What events before the time had used of the budget; 0 if it was asked to begin unused."""
     @_builtins.property
     def given(self) -> Global___BacktestSides: ...
     @_builtins.property
@@ -233,10 +246,11 @@ class BacktestCampaign(_message.Message):
         given: Global___BacktestSides | None = ...,
         trial_spent_at: _timestamp_pb2.Timestamp | None = ...,
         in_force_spent_at: _timestamp_pb2.Timestamp | None = ...,
+        used_before: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "in_force_spent_at", b"in_force_spent_at", "trial_spent_at", b"trial_spent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "campaign_id", b"campaign_id", "given", b"given", "in_force_spent_at", b"in_force_spent_at", "title", b"title", "trial_spent_at", b"trial_spent_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "campaign_id", b"campaign_id", "given", b"given", "in_force_spent_at", b"in_force_spent_at", "title", b"title", "trial_spent_at", b"trial_spent_at", "used_before", b"used_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,6 +342,7 @@ class BacktestResult(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     WINNERS_FIELD_NUMBER: _builtins.int
     LOSERS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     events: _builtins.int
     lines: _builtins.int
     customers: _builtins.int
@@ -356,6 +371,10 @@ class BacktestResult(_message.Message):
     def winners(self) -> _containers.RepeatedCompositeFieldContainer[Global___BacktestCustomer]: ...
     @_builtins.property
     def losers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BacktestCustomer]: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the figures take as given, in words."""
+
     def __init__(
         self,
         *,
@@ -374,10 +393,11 @@ class BacktestResult(_message.Message):
         rules: _abc.Iterable[Global___BacktestRule] | None = ...,
         winners: _abc.Iterable[Global___BacktestCustomer] | None = ...,
         losers: _abc.Iterable[Global___BacktestCustomer] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["earning_events", b"earning_events", "given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaigns", b"campaigns", "customers", b"customers", "days", b"days", "earning_events", b"earning_events", "events", b"events", "gained", b"gained", "gaining", b"gaining", "given", b"given", "lines", b"lines", "losers", b"losers", "losing", b"losing", "lost", b"lost", "recorded", b"recorded", "rules", b"rules", "winners", b"winners"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaigns", b"campaigns", "customers", b"customers", "days", b"days", "earning_events", b"earning_events", "events", b"events", "gained", b"gained", "gaining", b"gaining", "given", b"given", "lines", b"lines", "losers", b"losers", "losing", b"losing", "lost", b"lost", "notes", b"notes", "recorded", b"recorded", "rules", b"rules", "winners", b"winners"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from wallet.v1 import rules_pb2 as _rules_pb2
 from wallet.v1 import types_pb2 as _types_pb2
 from wallet.v1 import wallet_pb2 as _wallet_pb2
 import builtins as _builtins
@@ -855,16 +856,24 @@ class SimulateEarnRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def event(self) -> Global___EarnEvent: ...
+    def event(self) -> Global___EarnEvent:
+        """Its `occurred_at` is the time for which it is tried out."""
+
+    @_builtins.property
+    def source(self) -> _rules_pb2.RulesetSource:
+        """A draft or version to try instead of what is in force; needs the scope rules.read, too."""
+
     def __init__(
         self,
         *,
         event: Global___EarnEvent | None = ...,
+        source: _rules_pb2.RulesetSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,9 +1,11 @@
 -- Promise: writes what was decided about events of the wallets that are still leased by p_lease (a null result stays as
--- it is), what that uses of caps and of slices of budgets, and wakes returns that waited for an order. Then gives the
+-- it is), what that uses of caps and of slices of budgets, what it gives back of them (a negative amount of a cap; of a
+-- budget, a row that names no slice), and wakes returns that waited for an order. Then gives the
 -- wallets of p_release back to the queue, due when their next event is. Answers the wallets that are still leased: of the
 -- others nothing is written. Raises WL002 if a slice has less left than is used: nothing is written, and the worker must
 -- ask for another.
--- Locks: the wallets' rows in the queue in ascending order, then the slices in ascending order, then the events.
+-- Locks: the wallets' rows in the queue in ascending order, then the budgets that get something back and the slices that
+-- are spent, each in ascending order and in this order, as take_slice does; then the events.
 create or replace function earning.record(
   p_lease uuid, p_wallets uuid[], p_events json, p_caps json, p_slices json, p_release uuid[]
 ) returns setof uuid
@@ -27,6 +29,25 @@ begin
     for no key update
   ) as q;
 
+  -- A budget's row is written only when something comes back: not for every event.
+  perform b.cap_key
+  from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, cap_key text)
+  join earning.queue as q on q.wallet_id = n.wallet_id
+  join earning.budget as b on b.program_id = q.program_id and b.cap_key = n.cap_key
+  where n.slice_id is null and n.wallet_id = any (v_held)
+  order by b.program_id, b.cap_key
+  for no key update of b;
+  update earning.budget as b
+  set taken = b.taken - r.amount, refilled = b.refilled + r.amount
+  from (
+    select q.program_id, n.cap_key, sum(n.amount) as amount
+    from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, cap_key text, amount bigint)
+    join earning.queue as q on q.wallet_id = n.wallet_id
+    where n.slice_id is null and n.wallet_id = any (v_held)
+    group by q.program_id, n.cap_key
+  ) as r
+  where b.program_id = r.program_id and b.cap_key = r.cap_key;
+
   perform s.slice_id from earning.budget_slice as s
   where s.slice_id in (select n.slice_id from json_to_recordset(p_slices) as n (slice_id uuid))
   order by s.slice_id
@@ -34,7 +55,7 @@ begin
   with used as (
     select n.slice_id, sum(n.amount) as amount
     from json_to_recordset(p_slices) as n (wallet_id uuid, slice_id uuid, amount bigint)
-    where n.wallet_id = any (v_held)
+    where n.slice_id is not null and n.wallet_id = any (v_held)
     group by n.slice_id
   ),
   spent as (
@@ -59,11 +80,23 @@ begin
   )
   where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
 
+  -- What goes back was counted before, so its row is there.
+  update earning.cap_use as c
+  set used = c.used + r.amount
+  from (
+    select n.wallet_id, n.cap_key, sum(n.amount) as amount
+    from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
+    where n.wallet_id = any (v_held)
+    group by n.wallet_id, n.cap_key
+    having sum(n.amount) < 0
+  ) as r
+  where c.wallet_id = r.wallet_id and c.cap_key = r.cap_key;
   insert into earning.cap_use as c (wallet_id, cap_key, used)
   select n.wallet_id, n.cap_key, sum(n.amount)
   from json_to_recordset(p_caps) as n (wallet_id uuid, cap_key text, amount bigint)
   where n.wallet_id = any (v_held)
   group by n.wallet_id, n.cap_key
+  having sum(n.amount) >= 0
   order by n.wallet_id, n.cap_key
   on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
 

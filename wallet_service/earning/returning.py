@@ -1,0 +1,124 @@
+"""What a return does: it freezes, takes back, gives back, and refills caps and budgets. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from wallet_service.earning import caps, returns
+from wallet_service.earning.desk import Desk, act_id_of
+from wallet_service.earning.model import DECIDED, Act, ActKind, Event, EventState, Return, Stage
+from wallet_service.kernel.clock import NEVER, after
+from wallet_service.kernel.errors import Reason
+
+WAITING: Final = "WAITS_FOR_PURCHASE"
+
+
+def decide_return(desk: Desk, event: Event, returned: Return) -> None:
+    """Decide a return that has been held for its time; until its purchase is decided, it waits."""
+    bought = desk.bought(returned)
+    if bought is None or bought.state not in DECIDED:
+        waits_until = after(event.received_at, desk.policy.unclaimed_return_seconds)
+        if bought is None and desk.now >= waits_until:
+            return desk.end(event, EventState.REJECTED, ("NO_SUCH_ORDER",))
+        # Whoever decides the purchase wakes it, and knows it by this reason.
+        result = replace(event.result, reasons=(WAITING,))
+        return desk.put(replace(event, due_at=waits_until if bought is None else NEVER, result=result))
+    event = replace(event, result=replace(event.result, reasons=()))
+    match returned.stage:
+        case Stage.OPENED:
+            changed, acts = _open(event, bought, returned)
+        case Stage.REJECTED:
+            changed, acts = _close(event, bought, returned)
+        case Stage.ACCEPTED:
+            accepted = _accept(event, bought, returned)
+            if accepted is None:
+                return desk.end(event, EventState.REJECTED, (Reason.RETURN_ABOVE_PURCHASE.name,))
+            changed, acts = accepted
+    if changed.debt > bought.debt and bought.event_id not in desk.owing:
+        desk.owing.append(bought.event_id)
+    if returned.stage is Stage.ACCEPTED and changed.content.purchase is not None:
+        lines = changed.content.purchase.lines
+        changed = desk.refilled(changed, caps.given_back(changed.result.priced, changed.result.back, lines))
+    desk.put(changed)
+    state = EventState.CLEARED if acts else EventState.APPLIED
+    due_at = desk.now if acts else NEVER
+    return desk.put(
+        replace(event, state=state, due_at=due_at, result=replace(event.result, acts=tuple(acts)))
+    )
+
+
+Effect = tuple[Event, list[Act]]
+
+
+def _open(event: Event, bought: Event, returned: Return) -> Effect:
+    """Freeze what the order earned; a return that has ended already opens nothing."""
+    result = bought.result
+    if returned.return_ref in (*result.open_returns, *result.ended_returns):
+        return bought, []
+    acts: list[Act] = []
+    if bought.amount and not result.open_returns:
+        acts.append(_on_credit(ActKind.FREEZE, event, bought, "freeze", "a return is open"))
+    opened = (*result.open_returns, returned.return_ref)
+    # It may be due to mature in this very round: frozen, it could not, and would never be asked again.
+    due_at = NEVER if bought.state is EventState.CREDITED else bought.due_at
+    return replace(bought, due_at=due_at, result=replace(result, open_returns=opened)), acts
+
+
+def _close(event: Event, bought: Event, returned: Return) -> Effect:
+    """End a return; when it was the last that was open, what it froze is free again and may mature."""
+    result = bought.result
+    left = tuple(ref for ref in result.open_returns if ref != returned.return_ref)
+    ended = tuple(dict.fromkeys((*result.ended_returns, returned.return_ref)))
+    closed = replace(bought, result=replace(result, open_returns=left, ended_returns=ended))
+    if left or not result.open_returns or not bought.amount:
+        return closed, []
+    return closed, [_on_credit(ActKind.UNFREEZE, event, bought, "unfreeze", "the return has ended")]
+
+
+def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
+    """Take back what the returned part earned and give back what it was paid with; None if too much comes back."""
+    purchase = bought.content.purchase
+    assert purchase is not None
+    old = bought.result.back
+    new = returns.after(old, purchase.lines, returned)
+    if new is None:
+        return None
+    # What a cap or a rule of the whole order gave has no line of its own only if there are no lines.
+    shares = bought.result.priced.lines if bought.amount else ()
+    due = 0
+    if shares:
+        due = returns.share_back(new, purchase.lines, shares) - returns.share_back(
+            old, purchase.lines, shares
+        )
+    there = min(due, bought.amount - bought.clawed_back)
+    acts: list[Act] = []
+    if there:
+        acts.append(_on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there))
+    after_claw = replace(
+        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + due - there,
+        result=replace(bought.result, back=new),
+    )  # fmt: skip
+    closed, unfreeze = _close(event, after_claw, returned)
+    whole = purchase.redeemed_minor
+    restored = returns.part_back(new, purchase.lines, whole) - returns.part_back(old, purchase.lines, whole)
+    acts += unfreeze
+    if restored and purchase.reservation_id:
+        acts.append(
+            Act(
+                kind=ActKind.RESTORE, act_id=act_id_of(event.event_id, "restore"), subject_id=purchase.reservation_id,
+                amount=restored, reason="returned",
+            )
+        )  # fmt: skip
+    return closed, acts
+
+
+def _on_credit(kind: ActKind, event: Event, bought: Event, what: str, reason: str, amount: int = 0) -> Act:
+    return Act(
+        kind=kind,
+        act_id=act_id_of(event.event_id, what),
+        subject_id=bought.event_id,
+        amount=amount,
+        reason=reason,
+    )
