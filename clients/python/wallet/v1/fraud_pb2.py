@@ -27,13 +27,31 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from wallet.v1 import wallet_pb2 as wallet_dot_v1_dot_wallet__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wallet/v1/fraud.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wallet/v1/wallet.proto\"\x88\x02\n\x0b\x46raudPolicy\x12\r\n\x05title\x18\x01 \x01(\t\x12%\n\x06limits\x18\x02 \x03(\x0b\x32\x15.wallet.v1.FraudLimit\x12,\n\x07\x64\x65vices\x18\x03 \x01(\x0b\x32\x1b.wallet.v1.FraudDeviceRules\x12+\n\x06review\x18\x04 \x01(\x0b\x32\x1b.wallet.v1.FraudReviewRules\x12(\n\x07trusted\x18\x05 \x01(\x0b\x32\x17.wallet.v1.FraudTrusted\x12\x0e\n\x06shadow\x18\x06 \x01(\x08\x12\x1b\n\x0eretention_days\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_retention_days\"\xa1\x03\n\nFraudLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x07measure\x18\x02 \x01(\x0e\x32\x17.wallet.v1.FraudMeasure\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1e\n\x02of\x18\x04 \x01(\x0e\x32\x12.wallet.v1.FraudOf\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x1e\n\x02\x62y\x18\x06 \x01(\x0e\x32\x12.wallet.v1.FraudBy\x12&\n\x06window\x18\x07 \x01(\x0e\x32\x16.wallet.v1.FraudWindow\x12\x12\n\x05\x61\x62ove\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05\x62\x65low\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nfrom_minor\x18\n \x01(\x03\x12\x15\n\rfrom_share_bp\x18\x0b \x01(\x03\x12(\n\x07unknown\x18\x0c \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1a\n\x12unknown_from_minor\x18\r \x01(\x03\x12\x0e\n\x06shadow\x18\x0e \x01(\x08\x42\x08\n\x06_aboveB\x08\n\x06_below\"\xb2\x01\n\x10\x46raudDeviceRules\x12.\n\rsecond_device\x18\x01 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1e\n\x11own_after_seconds\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12(\n\x07missing\x18\x03 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x0e\n\x06shadow\x18\x04 \x01(\x08\x42\x14\n\x12_own_after_seconds\"v\n\x10\x46raudReviewRules\x12\x18\n\x0b\x61\x62ove_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bttl_seconds\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x0e\n\x06shadow\x18\x03 \x01(\x08\x42\x0e\n\x0c_above_minorB\x0e\n\x0c_ttl_seconds\"C\n\x0c\x46raudTrusted\x12\x0f\n\x07wallets\x18\x01 \x03(\t\x12\x0f\n\x07\x64\x65vices\x18\x02 \x03(\t\x12\x11\n\taddresses\x18\x03 \x03(\t\"\x92\x01\n\x12\x46raudPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12*\n\x06put_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x15PutFraudPolicyRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1f\n\x08\x64ocument\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\xc0\x84=H\x00\x12\x1a\n\x07version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x12&\n\x10\x65xpected_version\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x05 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\x42\x13\n\x11_expected_version\"G\n\x16PutFraudPolicyResponse\x12-\n\x06policy\x18\x01 \x01(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\"d\n\x15GetFraudPolicyRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x18\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"G\n\x16GetFraudPolicyResponse\x12-\n\x06policy\x18\x01 \x01(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\"\x8a\x01\n\x18ListFraudPoliciesRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"e\n\x19ListFraudPoliciesResponse\x12/\n\x08policies\x18\x01 \x03(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x01\n\x15GetFraudReportRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x0f\x46raudReportLine\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06shadow\x18\x02 \x01(\x08\x12\x14\n\x0csubject_kind\x18\x03 \x01(\t\x12(\n\x07verdict\x18\x04 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x0e\n\x06number\x18\x05 \x01(\x03\x12\x14\n\x0c\x61mount_minor\x18\x06 \x01(\x03\x12\x0f\n\x07wallets\x18\x07 \x01(\x03\"C\n\x16GetFraudReportResponse\x12)\n\x05lines\x18\x01 \x03(\x0b\x32\x1a.wallet.v1.FraudReportLine*z\n\x0c\x46raudVerdict\x12\x1d\n\x19\x46RAUD_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_VERDICT_ALLOW\x10\x01\x12\x18\n\x14\x46RAUD_VERDICT_REVIEW\x10\x02\x12\x18\n\x14\x46RAUD_VERDICT_REFUSE\x10\x03*P\n\x07\x46raudOf\x12\x18\n\x14\x46RAUD_OF_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_OF_REDEMPTION\x10\x01\x12\x12\n\x0e\x46RAUD_OF_EVENT\x10\x02*\x90\x01\n\x07\x46raudBy\x12\x18\n\x14\x46RAUD_BY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46RAUD_BY_WALLET\x10\x01\x12\x13\n\x0f\x46RAUD_BY_DEVICE\x10\x02\x12\x14\n\x10\x46RAUD_BY_ADDRESS\x10\x03\x12\x14\n\x10\x46RAUD_BY_PAYMENT\x10\x04\x12\x15\n\x11\x46RAUD_BY_REFERRER\x10\x05*\xf3\x02\n\x0c\x46raudMeasure\x12\x1d\n\x19\x46RAUD_MEASURE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_MEASURE_COUNT\x10\x01\x12\x18\n\x14\x46RAUD_MEASURE_AMOUNT\x10\x02\x12\x1a\n\x16\x46RAUD_MEASURE_FAILURES\x10\x03\x12\x19\n\x15\x46RAUD_MEASURE_WALLETS\x10\x04\x12\x19\n\x15\x46RAUD_MEASURE_DEVICES\x10\x05\x12\x15\n\x11\x46RAUD_MEASURE_AGE\x10\x06\x12\x1a\n\x16\x46RAUD_MEASURE_LINK_AGE\x10\x07\x12!\n\x1d\x46RAUD_MEASURE_CREDENTIALS_AGE\x10\x08\x12\x17\n\x13\x46RAUD_MEASURE_VALUE\x10\t\x12\x1d\n\x19\x46RAUD_MEASURE_ATTESTATION\x10\n\x12\x19\n\x15\x46RAUD_MEASURE_ANOMALY\x10\x0b\x12\x16\n\x12\x46RAUD_MEASURE_RING\x10\x0c*q\n\x0b\x46raudWindow\x12\x1c\n\x18\x46RAUD_WINDOW_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_WINDOW_MINUTE\x10\x01\x12\x15\n\x11\x46RAUD_WINDOW_HOUR\x10\x02\x12\x14\n\x10\x46RAUD_WINDOW_DAY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wallet/v1/fraud.proto\x12\twallet.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16wallet/v1/wallet.proto\"\x88\x02\n\x0b\x46raudPolicy\x12\r\n\x05title\x18\x01 \x01(\t\x12%\n\x06limits\x18\x02 \x03(\x0b\x32\x15.wallet.v1.FraudLimit\x12,\n\x07\x64\x65vices\x18\x03 \x01(\x0b\x32\x1b.wallet.v1.FraudDeviceRules\x12+\n\x06review\x18\x04 \x01(\x0b\x32\x1b.wallet.v1.FraudReviewRules\x12(\n\x07trusted\x18\x05 \x01(\x0b\x32\x17.wallet.v1.FraudTrusted\x12\x0e\n\x06shadow\x18\x06 \x01(\x08\x12\x1b\n\x0eretention_days\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\x11\n\x0f_retention_days\"\xd6\x03\n\nFraudLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x07measure\x18\x02 \x01(\x0e\x32\x17.wallet.v1.FraudMeasure\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1e\n\x02of\x18\x04 \x01(\x0e\x32\x12.wallet.v1.FraudOf\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x1e\n\x02\x62y\x18\x06 \x01(\x0e\x32\x12.wallet.v1.FraudBy\x12&\n\x06window\x18\x07 \x01(\x0e\x32\x16.wallet.v1.FraudWindow\x12\x12\n\x05\x61\x62ove\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05\x62\x65low\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nfrom_minor\x18\n \x01(\x03\x12\x15\n\rfrom_share_bp\x18\x0b \x01(\x03\x12(\n\x07unknown\x18\x0c \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1a\n\x12unknown_from_minor\x18\r \x01(\x03\x12\x0e\n\x06shadow\x18\x0e \x01(\x08\x12\x33\n\x06\x61ll_of\x18\x0f \x03(\x0b\x32\x19.wallet.v1.FraudConditionB\x08\xbaH\x05\x92\x01\x02\x10\x08\x42\x08\n\x06_aboveB\x08\n\x06_below\"\xa7\x02\n\x0e\x46raudCondition\x12\x34\n\x07measure\x18\x01 \x01(\x0e\x32\x17.wallet.v1.FraudMeasureB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12(\n\x02of\x18\x02 \x01(\x0e\x32\x12.wallet.v1.FraudOfB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x15\n\x04kind\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12(\n\x02\x62y\x18\x04 \x01(\x0e\x32\x12.wallet.v1.FraudByB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\x06window\x18\x05 \x01(\x0e\x32\x16.wallet.v1.FraudWindowB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x05\x61\x62ove\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x12\x18\n\x05\x62\x65low\x18\x07 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x42\x0e\n\x05\x62ound\x12\x05\xbaH\x02\x08\x01\"\xb2\x01\n\x10\x46raudDeviceRules\x12.\n\rsecond_device\x18\x01 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x1e\n\x11own_after_seconds\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12(\n\x07missing\x18\x03 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x0e\n\x06shadow\x18\x04 \x01(\x08\x42\x14\n\x12_own_after_seconds\"v\n\x10\x46raudReviewRules\x12\x18\n\x0b\x61\x62ove_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bttl_seconds\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x0e\n\x06shadow\x18\x03 \x01(\x08\x42\x0e\n\x0c_above_minorB\x0e\n\x0c_ttl_seconds\"C\n\x0c\x46raudTrusted\x12\x0f\n\x07wallets\x18\x01 \x03(\t\x12\x0f\n\x07\x64\x65vices\x18\x02 \x03(\t\x12\x11\n\taddresses\x18\x03 \x03(\t\"\x92\x01\n\x12\x46raudPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12*\n\x06put_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x15PutFraudPolicyRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1f\n\x08\x64ocument\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\xc0\x84=H\x00\x12\x1a\n\x07version\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x12&\n\x10\x65xpected_version\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\x39\n\x0e\x61\x63\x63ountability\x18\x05 \x01(\x0b\x32\x19.wallet.v1.AccountabilityB\x06\xbaH\x03\xc8\x01\x01\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\x42\x13\n\x11_expected_version\"G\n\x16PutFraudPolicyResponse\x12-\n\x06policy\x18\x01 \x01(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\"d\n\x15GetFraudPolicyRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x18\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"G\n\x16GetFraudPolicyResponse\x12-\n\x06policy\x18\x01 \x01(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\"\x8a\x01\n\x18ListFraudPoliciesRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"e\n\x19ListFraudPoliciesResponse\x12/\n\x08policies\x18\x01 \x03(\x0b\x32\x1d.wallet.v1.FraudPolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x01\n\x15GetFraudReportRequest\x12\x31\n\nprogram_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x0f\x46raudReportLine\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06shadow\x18\x02 \x01(\x08\x12\x14\n\x0csubject_kind\x18\x03 \x01(\t\x12(\n\x07verdict\x18\x04 \x01(\x0e\x32\x17.wallet.v1.FraudVerdict\x12\x0e\n\x06number\x18\x05 \x01(\x03\x12\x14\n\x0c\x61mount_minor\x18\x06 \x01(\x03\x12\x0f\n\x07wallets\x18\x07 \x01(\x03\"C\n\x16GetFraudReportResponse\x12)\n\x05lines\x18\x01 \x03(\x0b\x32\x1a.wallet.v1.FraudReportLine*z\n\x0c\x46raudVerdict\x12\x1d\n\x19\x46RAUD_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_VERDICT_ALLOW\x10\x01\x12\x18\n\x14\x46RAUD_VERDICT_REVIEW\x10\x02\x12\x18\n\x14\x46RAUD_VERDICT_REFUSE\x10\x03*P\n\x07\x46raudOf\x12\x18\n\x14\x46RAUD_OF_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_OF_REDEMPTION\x10\x01\x12\x12\n\x0e\x46RAUD_OF_EVENT\x10\x02*\x90\x01\n\x07\x46raudBy\x12\x18\n\x14\x46RAUD_BY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46RAUD_BY_WALLET\x10\x01\x12\x13\n\x0f\x46RAUD_BY_DEVICE\x10\x02\x12\x14\n\x10\x46RAUD_BY_ADDRESS\x10\x03\x12\x14\n\x10\x46RAUD_BY_PAYMENT\x10\x04\x12\x15\n\x11\x46RAUD_BY_REFERRER\x10\x05*\xf3\x02\n\x0c\x46raudMeasure\x12\x1d\n\x19\x46RAUD_MEASURE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_MEASURE_COUNT\x10\x01\x12\x18\n\x14\x46RAUD_MEASURE_AMOUNT\x10\x02\x12\x1a\n\x16\x46RAUD_MEASURE_FAILURES\x10\x03\x12\x19\n\x15\x46RAUD_MEASURE_WALLETS\x10\x04\x12\x19\n\x15\x46RAUD_MEASURE_DEVICES\x10\x05\x12\x15\n\x11\x46RAUD_MEASURE_AGE\x10\x06\x12\x1a\n\x16\x46RAUD_MEASURE_LINK_AGE\x10\x07\x12!\n\x1d\x46RAUD_MEASURE_CREDENTIALS_AGE\x10\x08\x12\x17\n\x13\x46RAUD_MEASURE_VALUE\x10\t\x12\x1d\n\x19\x46RAUD_MEASURE_ATTESTATION\x10\n\x12\x19\n\x15\x46RAUD_MEASURE_ANOMALY\x10\x0b\x12\x16\n\x12\x46RAUD_MEASURE_RING\x10\x0c*\x88\x01\n\x0b\x46raudWindow\x12\x1c\n\x18\x46RAUD_WINDOW_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46RAUD_WINDOW_MINUTE\x10\x01\x12\x15\n\x11\x46RAUD_WINDOW_HOUR\x10\x02\x12\x14\n\x10\x46RAUD_WINDOW_DAY\x10\x03\x12\x15\n\x11\x46RAUD_WINDOW_WEEK\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wallet.v1.fraud_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_FRAUDLIMIT'].fields_by_name['all_of']._loaded_options = None
+  _globals['_FRAUDLIMIT'].fields_by_name['all_of']._serialized_options = b'\272H\005\222\001\002\020\010'
+  _globals['_FRAUDCONDITION'].oneofs_by_name['bound']._loaded_options = None
+  _globals['_FRAUDCONDITION'].oneofs_by_name['bound']._serialized_options = b'\272H\002\010\001'
+  _globals['_FRAUDCONDITION'].fields_by_name['measure']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['measure']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_FRAUDCONDITION'].fields_by_name['of']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['of']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_FRAUDCONDITION'].fields_by_name['kind']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['kind']._serialized_options = b'\272H\004r\002\030\020'
+  _globals['_FRAUDCONDITION'].fields_by_name['by']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['by']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_FRAUDCONDITION'].fields_by_name['window']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['window']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_FRAUDCONDITION'].fields_by_name['above']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['above']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_FRAUDCONDITION'].fields_by_name['below']._loaded_options = None
+  _globals['_FRAUDCONDITION'].fields_by_name['below']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_PUTFRAUDPOLICYREQUEST'].oneofs_by_name['source']._loaded_options = None
   _globals['_PUTFRAUDPOLICYREQUEST'].oneofs_by_name['source']._serialized_options = b'\272H\002\010\001'
   _globals['_PUTFRAUDPOLICYREQUEST'].fields_by_name['program_id']._loaded_options = None
@@ -58,44 +76,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFRAUDPOLICIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_GETFRAUDREPORTREQUEST'].fields_by_name['program_id']._loaded_options = None
   _globals['_GETFRAUDREPORTREQUEST'].fields_by_name['program_id']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
-  _globals['_FRAUDVERDICT']._serialized_start=2498
-  _globals['_FRAUDVERDICT']._serialized_end=2620
-  _globals['_FRAUDOF']._serialized_start=2622
-  _globals['_FRAUDOF']._serialized_end=2702
-  _globals['_FRAUDBY']._serialized_start=2705
-  _globals['_FRAUDBY']._serialized_end=2849
-  _globals['_FRAUDMEASURE']._serialized_start=2852
-  _globals['_FRAUDMEASURE']._serialized_end=3223
-  _globals['_FRAUDWINDOW']._serialized_start=3225
-  _globals['_FRAUDWINDOW']._serialized_end=3338
+  _globals['_FRAUDVERDICT']._serialized_start=2849
+  _globals['_FRAUDVERDICT']._serialized_end=2971
+  _globals['_FRAUDOF']._serialized_start=2973
+  _globals['_FRAUDOF']._serialized_end=3053
+  _globals['_FRAUDBY']._serialized_start=3056
+  _globals['_FRAUDBY']._serialized_end=3200
+  _globals['_FRAUDMEASURE']._serialized_start=3203
+  _globals['_FRAUDMEASURE']._serialized_end=3574
+  _globals['_FRAUDWINDOW']._serialized_start=3577
+  _globals['_FRAUDWINDOW']._serialized_end=3713
   _globals['_FRAUDPOLICY']._serialized_start=123
   _globals['_FRAUDPOLICY']._serialized_end=387
   _globals['_FRAUDLIMIT']._serialized_start=390
-  _globals['_FRAUDLIMIT']._serialized_end=807
-  _globals['_FRAUDDEVICERULES']._serialized_start=810
-  _globals['_FRAUDDEVICERULES']._serialized_end=988
-  _globals['_FRAUDREVIEWRULES']._serialized_start=990
-  _globals['_FRAUDREVIEWRULES']._serialized_end=1108
-  _globals['_FRAUDTRUSTED']._serialized_start=1110
-  _globals['_FRAUDTRUSTED']._serialized_end=1177
-  _globals['_FRAUDPOLICYVERSION']._serialized_start=1180
-  _globals['_FRAUDPOLICYVERSION']._serialized_end=1326
-  _globals['_PUTFRAUDPOLICYREQUEST']._serialized_start=1329
-  _globals['_PUTFRAUDPOLICYREQUEST']._serialized_end=1601
-  _globals['_PUTFRAUDPOLICYRESPONSE']._serialized_start=1603
-  _globals['_PUTFRAUDPOLICYRESPONSE']._serialized_end=1674
-  _globals['_GETFRAUDPOLICYREQUEST']._serialized_start=1676
-  _globals['_GETFRAUDPOLICYREQUEST']._serialized_end=1776
-  _globals['_GETFRAUDPOLICYRESPONSE']._serialized_start=1778
-  _globals['_GETFRAUDPOLICYRESPONSE']._serialized_end=1849
-  _globals['_LISTFRAUDPOLICIESREQUEST']._serialized_start=1852
-  _globals['_LISTFRAUDPOLICIESREQUEST']._serialized_end=1990
-  _globals['_LISTFRAUDPOLICIESRESPONSE']._serialized_start=1992
-  _globals['_LISTFRAUDPOLICIESRESPONSE']._serialized_end=2093
-  _globals['_GETFRAUDREPORTREQUEST']._serialized_start=2096
-  _globals['_GETFRAUDREPORTREQUEST']._serialized_end=2256
-  _globals['_FRAUDREPORTLINE']._serialized_start=2259
-  _globals['_FRAUDREPORTLINE']._serialized_end=2427
-  _globals['_GETFRAUDREPORTRESPONSE']._serialized_start=2429
-  _globals['_GETFRAUDREPORTRESPONSE']._serialized_end=2496
+  _globals['_FRAUDLIMIT']._serialized_end=860
+  _globals['_FRAUDCONDITION']._serialized_start=863
+  _globals['_FRAUDCONDITION']._serialized_end=1158
+  _globals['_FRAUDDEVICERULES']._serialized_start=1161
+  _globals['_FRAUDDEVICERULES']._serialized_end=1339
+  _globals['_FRAUDREVIEWRULES']._serialized_start=1341
+  _globals['_FRAUDREVIEWRULES']._serialized_end=1459
+  _globals['_FRAUDTRUSTED']._serialized_start=1461
+  _globals['_FRAUDTRUSTED']._serialized_end=1528
+  _globals['_FRAUDPOLICYVERSION']._serialized_start=1531
+  _globals['_FRAUDPOLICYVERSION']._serialized_end=1677
+  _globals['_PUTFRAUDPOLICYREQUEST']._serialized_start=1680
+  _globals['_PUTFRAUDPOLICYREQUEST']._serialized_end=1952
+  _globals['_PUTFRAUDPOLICYRESPONSE']._serialized_start=1954
+  _globals['_PUTFRAUDPOLICYRESPONSE']._serialized_end=2025
+  _globals['_GETFRAUDPOLICYREQUEST']._serialized_start=2027
+  _globals['_GETFRAUDPOLICYREQUEST']._serialized_end=2127
+  _globals['_GETFRAUDPOLICYRESPONSE']._serialized_start=2129
+  _globals['_GETFRAUDPOLICYRESPONSE']._serialized_end=2200
+  _globals['_LISTFRAUDPOLICIESREQUEST']._serialized_start=2203
+  _globals['_LISTFRAUDPOLICIESREQUEST']._serialized_end=2341
+  _globals['_LISTFRAUDPOLICIESRESPONSE']._serialized_start=2343
+  _globals['_LISTFRAUDPOLICIESRESPONSE']._serialized_end=2444
+  _globals['_GETFRAUDREPORTREQUEST']._serialized_start=2447
+  _globals['_GETFRAUDREPORTREQUEST']._serialized_end=2607
+  _globals['_FRAUDREPORTLINE']._serialized_start=2610
+  _globals['_FRAUDREPORTLINE']._serialized_end=2778
+  _globals['_GETFRAUDREPORTRESPONSE']._serialized_start=2780
+  _globals['_GETFRAUDREPORTRESPONSE']._serialized_end=2847
 # @@protoc_insertion_point(module_scope)
