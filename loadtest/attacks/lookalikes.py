@@ -129,8 +129,9 @@ def generous_returners(rng: random.Random, season: Season, count: int) -> Scene:
 
 
 def newcomers(rng: random.Random, season: Season, count: int) -> Scene:
-    """Stage customers who join while the town is under attack: a gift to begin with, one dear thing or two, then all of
-    it spent at once, at home or from work. Everything of theirs is new, and nothing is wrong with it.
+    """Stage customers who join in the days of attacks, buy a dear thing or two, and spend all they have at once.
+
+    At home or from work. Everything of theirs is new, and nothing is wrong with it.
     """
     scene = Scene()
     for number in range(count):
