@@ -129,7 +129,7 @@ def generous_returners(rng: random.Random, season: Season, count: int) -> Scene:
 
 
 def newcomers(rng: random.Random, season: Season, count: int) -> Scene:
-    """Stage customers who join in the days of attacks, buy a dear thing or two, and spend all they have at once.
+    """Stage customers who join in the days of attacks, buy some dear things, and spend all they have at once.
 
     At home or from work. Everything of theirs is new, and nothing is wrong with it.
     """
@@ -141,7 +141,7 @@ def newcomers(rng: random.Random, season: Season, count: int) -> Scene:
         work = From(device=home.device, address=f"office-{rng.randrange(count)}", payment=home.payment)
         joined = season.start(rng, days=10) // DAY * DAY + rng.randrange(8 * HOUR, 20 * HOUR)
         scene.acts.append(Act(at=joined, who=who, what=What.SIGNUP, place=home))
-        for thing in range(rng.randrange(1, 3)):
+        for thing in range(rng.randrange(1, 4)):
             at = joined + thing * DAY + rng.randrange(HOUR, 6 * HOUR)
             price = rng.randrange(4_000, 50_000)
             scene.acts.append(

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +20,10 @@ from loadtest.attacks.acts import Scene, Season
 from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size, populate
 from loadtest.fraud.desk import Desk
+from loadtest.fraud.learned import ASKED, learn
 from loadtest.fraud.play import Play
 from loadtest.fraud.policy import FACTORS, prepared
-from loadtest.fraud.score import Judged, as_json, families, honest, settings
+from loadtest.fraud.score import Judged, additions, as_json, families, honest, settings
 from loadtest.fraud.seen import Moment, Records
 from loadtest.fraud.till import ACTOR, CALL_SECONDS, WHY, Till, played_at
 from loadtest.stage import Stage
@@ -63,7 +64,12 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
     database = await asyncpg.connect(stage.database_url, timeout=CALL_SECONDS)
     try:
         async with _till(stage, process.target) as till:
-            records = Records()
+            records, learnt = Records(), dict[str, Any]()
+
+            async def half_way() -> None:
+                learnt.update(await learn(stage, wanted.seed) or {})
+                say(f"a model was learnt and scores: {bool(learnt)}")
+
             attackers = frozenset(customer.who for customer in scene.customers if customer.attacker)
             desk = Desk(
                 client=till.client, till=till, records=records, attackers=attackers,
@@ -72,6 +78,7 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
             play = Play(
                 till=till, desk=desk, records=records, idle=lambda: _idle(database), say=say,
                 rule=lambda: _rule(stage, till, wanted.policy, scene),
+                learn=half_way, half=wanted.season.seconds // 2,
             )  # fmt: skip
             await play.run(scene)
             judged = await _judged(database, till)
@@ -91,6 +98,10 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
         "cases": records.cases,
         "cases_about_honest": records.cases_wrong,
         "seconds": round(time.monotonic() - began, 1),
+        "model": learnt or None,
+        "additions": [
+            asdict(each) for each in additions(scene, records, judged, [str(limit["name"]) for limit in ASKED])
+        ],
         **report,
     }  # fmt: skip
 

@@ -76,6 +76,40 @@ class Setting:
     honest: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """What a limit that was only counted would have added to the policy."""
+
+    name: str
+    attackers: int
+    """Wallets of attackers that it named."""
+    attackers_more: int
+    """Of those, the ones that nothing else stopped or held."""
+    honest: int
+    honest_more: int
+    """Honest customers whom nothing else sent to review."""
+
+
+def additions(
+    scene: Scene, records: Records, judged: Sequence[Judged], names: Iterable[str]
+) -> list[Addition]:
+    """Return what limits in shadow named, and whom of these nothing else did."""
+    guilty = {act.who for act in scene.acts if act.attack and act.attack not in records.spared}
+    found = {who for _, who in _found(records, judged)}
+    troubled = {each.who for each in judged if each.verdict != "ALLOW"}
+    scores: list[Addition] = []
+    for name in names:
+        hits = {each.who for each in judged if each.attack and name in each.shadows}
+        wrong = {each.who for each in judged if not each.attack and name in each.shadows} - guilty
+        scores.append(
+            Addition(
+                name=name, attackers=len(hits), attackers_more=len(hits - found), honest=len(wrong),
+                honest_more=len(wrong - troubled),
+            )
+        )  # fmt: skip
+    return scores
+
+
 def families(scene: Scene, records: Records, judged: Sequence[Judged]) -> list[Family]:
     """Return each family, in the order in which they were staged."""
     attackers = _attackers(scene, records)

@@ -84,6 +84,9 @@ def differences(before: Policy, after: Policy) -> list[tuple[str, str, str]]:
 def _places(policy: Policy) -> Iterator[tuple[str, str]]:
     plain = msgspec.to_builtins(policy, order="deterministic")
     for limit in plain.pop("limits", ()):
+        for number, condition in enumerate(limit.pop("all_of", ())):
+            for name, value in condition.items():
+                yield f"limits.{limit['name']}.all_of[{number}].{name}", str(value)
         for name, value in limit.items():
             yield f"limits.{limit['name']}.{name}", str(value)
     for name, value in plain.items():

@@ -1,0 +1,37 @@
+"""An anomaly model for the town: learnt half-way from what it has seen and what its desk decided, as staff would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any, Final
+
+from loadtest.stage import ROOT, Stage
+
+TRAIN_SECONDS: Final = 120.0
+LIVE_SECONDS: Final = 3.0
+"""Until every process scores by what was published."""
+UNUSUAL: Final = {"measure": "anomaly", "above": 989, "verdict": "review", "shadow": True}
+UNUSUAL_ALONE: Final = {**UNUSUAL, "name": "UNUSUAL_ALONE"}
+UNUSUAL_DEVICE: Final = {
+    **UNUSUAL, "name": "UNUSUAL_DEVICE", "all_of": [{"measure": "link_age", "below": 86_400}],
+}  # fmt: skip
+UNUSUAL_ALL: Final = {**UNUSUAL, "name": "UNUSUAL_ALL", "from_share_bp": 9_000, "from_minor": 500}
+"""What a score would say alone, of new devices, and of those who take nearly everything; only counted."""
+ASKED: Final = (UNUSUAL_ALONE, UNUSUAL_DEVICE, UNUSUAL_ALL)
+
+
+async def learn(stage: Stage, seed: int) -> dict[str, Any] | None:
+    """Train and publish a version, by `wallet model train`; None if it cannot be learnt from so little, or not here."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wallet_service", "model", "train", "--publish", "--json", "--seed", str(seed),
+        cwd=ROOT, env=stage.environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    async with asyncio.timeout(TRAIN_SECONDS):
+        said, _ = await process.communicate()
+    if process.returncode:
+        return None
+    await asyncio.sleep(LIVE_SECONDS)
+    version: dict[str, Any] = json.loads(said)
+    return version
