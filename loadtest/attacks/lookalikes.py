@@ -141,7 +141,7 @@ def newcomers(rng: random.Random, season: Season, count: int) -> Scene:
         work = From(device=home.device, address=f"office-{rng.randrange(count)}", payment=home.payment)
         joined = season.start(rng, days=10) // DAY * DAY + rng.randrange(8 * HOUR, 20 * HOUR)
         scene.acts.append(Act(at=joined, who=who, what=What.SIGNUP, place=home))
-        for thing in range(rng.randrange(1, 4)):
+        for thing in range(rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 2, 3))):
             at = joined + thing * DAY + rng.randrange(HOUR, 6 * HOUR)
             price = rng.randrange(4_000, 50_000)
             scene.acts.append(

@@ -91,6 +91,15 @@ def show(report: dict[str, Any], screen: Console) -> None:
             reasons,
         )
     screen.print(kinds)
+    screen.print(
+        f"in review: {honest['reviewed_households']:.2%} of ordinary households, "
+        f"{honest['reviewed_lookalikes']:.2%} of those who look like something else"
+    )
+    for each in report["additions"]:
+        screen.print(
+            f"{each['name']} would name {each['attackers']} wallets of attackers ({each['attackers_more']} that nothing else "
+            f"found) and {each['honest']} honest customers ({each['honest_more']} more)"
+        )
     below = ", ".join(report["below_target"]) or "nothing"
     screen.print(
         f"{report['cases']} cases, {report['cases_about_honest']} about honest customers; below target: {below}"
@@ -104,7 +113,7 @@ def _money(minor: int) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.fraud", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--households", type=int, default=450)
+    parser.add_argument("--households", type=int, default=2_469)
     parser.add_argument("--days", type=int, default=32)
     parser.add_argument("--quiet-days", type=int, default=10)
     parser.add_argument("--policy", type=Path, default=STARTER)

@@ -1,4 +1,4 @@
-"""An anomaly model for the town: learnt half-way from what it has seen and what its desk decided, as staff would."""
+"""An anomaly model for the town: learnt from what was seen before anybody attacked, as staff would."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from loadtest.stage import ROOT, Stage
 TRAIN_SECONDS: Final = 120.0
 LIVE_SECONDS: Final = 3.0
 """Until every process scores by what was published."""
-UNUSUAL: Final = {"measure": "anomaly", "above": 989, "verdict": "review", "shadow": True}
-UNUSUAL_ALONE: Final = {**UNUSUAL, "name": "UNUSUAL_ALONE"}
-UNUSUAL_DEVICE: Final = {
-    **UNUSUAL, "name": "UNUSUAL_DEVICE", "all_of": [{"measure": "link_age", "below": 86_400}],
+ALONE: Final = {
+    "name": "UNUSUAL_ALONE", "measure": "anomaly", "above": 979, "verdict": "review", "shadow": True,
 }  # fmt: skip
-UNUSUAL_ALL: Final = {**UNUSUAL, "name": "UNUSUAL_ALL", "from_share_bp": 9_000, "from_minor": 500}
-"""What a score would say alone, of new devices, and of those who take nearly everything; only counted."""
-ASKED: Final = (UNUSUAL_ALONE, UNUSUAL_DEVICE, UNUSUAL_ALL)
+"""What the score would say by itself; only counted."""
+COMBINED: Final = "UNUSUAL_DEVICE"
+"""The starter policy's limit that asks the score."""
 
 
 async def learn(stage: Stage, seed: int) -> dict[str, Any] | None:

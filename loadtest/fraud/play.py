@@ -40,8 +40,8 @@ class Play:
     rule: Idle
     """Puts the policy in force, once the program is there."""
     learn: Idle
-    """Publishes a model; called half-way."""
-    half: int
+    """Publishes a model, once customers are known a little."""
+    taught_at: int
     """The second when that is."""
     say: Callable[[str], None]
     now: int = 0
@@ -62,7 +62,7 @@ class Play:
         day = before = 0
         for at, acts in slots(scene.in_order()):
             await self._until(at)
-            if before < self.half <= at:
+            if before < self.taught_at <= at:
                 await self.learn()
             before = at
             if at // DAY > day:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from loadtest.fraud.learned import ASKED
+from loadtest.fraud.learned import ALONE
 from loadtest.fraud.score import suffix
 from wallet_service.fraud.devices import Context, DeviceKeys
 from wallet_service.fraud.model import Measure
@@ -30,7 +30,7 @@ def prepared(path: Path, keys: DeviceKeys, kiosks: Sequence[str]) -> str:
     traces = [keys.traces(Context(fingerprint=kiosk)).device for kiosk in kiosks]
     trusted = document.setdefault("trusted", {})
     trusted["devices"] = [*trusted.get("devices", []), *(trace.key for trace in traces if trace)]
-    return json.dumps({**document, "limits": [*document["limits"], *shadows, *ASKED]})
+    return json.dumps({**document, "limits": [*document["limits"], *shadows, ALONE]})
 
 
 def _of_review(document: dict[str, Any]) -> list[dict[str, Any]]:

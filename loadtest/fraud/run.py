@@ -20,7 +20,7 @@ from loadtest.attacks.acts import Scene, Season
 from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size, populate
 from loadtest.fraud.desk import Desk
-from loadtest.fraud.learned import ASKED, learn
+from loadtest.fraud.learned import ALONE, COMBINED, learn
 from loadtest.fraud.play import Play
 from loadtest.fraud.policy import FACTORS, prepared
 from loadtest.fraud.score import Judged, additions, as_json, families, honest, settings
@@ -66,7 +66,7 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
         async with _till(stage, process.target) as till:
             records, learnt = Records(), dict[str, Any]()
 
-            async def half_way() -> None:
+            async def teach() -> None:
                 learnt.update(await learn(stage, wanted.seed) or {})
                 say(f"a model was learnt and scores: {bool(learnt)}")
 
@@ -78,7 +78,7 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
             play = Play(
                 till=till, desk=desk, records=records, idle=lambda: _idle(database), say=say,
                 rule=lambda: _rule(stage, till, wanted.policy, scene),
-                learn=half_way, half=wanted.season.seconds // 2,
+                learn=teach, taught_at=wanted.season.attacked_from,
             )  # fmt: skip
             await play.run(scene)
             judged = await _judged(database, till)
@@ -100,7 +100,7 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
         "seconds": round(time.monotonic() - began, 1),
         "model": learnt or None,
         "additions": [
-            asdict(each) for each in additions(scene, records, judged, [str(limit["name"]) for limit in ASKED])
+            asdict(each) for each in additions(records, judged, [COMBINED, str(ALONE["name"])])
         ],
         **report,
     }  # fmt: skip

@@ -66,14 +66,19 @@ Kept = tuple[ProgramId, bool]
 """Whose records, and whether they are kept for weeks: whoever buys on Mondays is not seen on any day between."""
 
 
-class Group:
-    """The records of one program that a script works on, and what it is to do with them."""
+Asked = tuple[int, int, Shelf | By]
+"""The number of an attempt, its second, and where it is counted, or of what its link to the wallet is asked."""
 
-    __slots__ = ("former", "lines", "names", "others")
+
+class Group:
+    """The records of one program that a script works on, what it is to do with them, and who asked."""
+
+    __slots__ = ("asked", "former", "lines", "names", "others")
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
         self.lines: list[Any] = []
+        self.asked: list[Asked] = []
         self.others: dict[int, list[int]] = {}
         self.former: dict[int, list[str]] = {}
 
@@ -96,6 +101,10 @@ class Groups:
         if found is None:
             found = self._groups[kept] = Group()
         return found
+
+    def asked(self) -> list[Asked]:
+        """Return who asked, in the order in which the answers come."""
+        return [line for group in self._groups.values() for line in group.asked]
 
     def plain(self, day: int) -> list[tuple[Any, ...]]:
         """Return the groups as the scripts take them; `day` is the real one, whatever a program's test clock says."""
@@ -132,17 +141,16 @@ class Question:
         self._shapes: list[Any] = [((), (), (), (), 0)]
         self._steps: dict[tuple[Plan, Of, str, int], list[Step]] = {}
         self._groups = Groups()
-        self._asked: dict[Kept, list[tuple[int, int, Shelf | By]]] = {}
 
     def add(self, number: int, attempt: Attempt, plan: Plan) -> None:
         """Ask about an attempt."""
         program_id, second, traces = attempt.program_id, attempt.second, attempt.traces
         wallet_id = attempt.wallet_id
         at = (plan, attempt.of, attempt.kind, second)
+        daily = self._groups.of((program_id, False))
         for by, name, shape, distinct, shelf in self._steps.get(at) or self._planned(at):
-            kept = (program_id, shelf.weekly)
-            group, asked = self._groups.of(kept), self._asked.setdefault(kept, [])
-            names, lines = group.names, group.lines
+            group = self._groups.of((program_id, True)) if shelf.weekly else daily
+            names = group.names
             if by is By.WALLET:
                 place = names.setdefault(name + wallet_id, len(names) + 1)
                 member = _device_member(attempt, group, place) if distinct else ""
@@ -154,19 +162,17 @@ class Question:
                 if trace.others:
                     group.others[place] = [group.place(name + other) for other in trace.others]
                 member = member_of(wallet_id) if distinct else ""
-            lines += (shape, place, attempt.amount, member)
-            asked.append((number, second, shelf))
+            group.lines += (shape, place, attempt.amount, member)
+            group.asked.append((number, second, shelf))
         for by in plan.links:
             trace = traces.by(by)
             if trace is None:
                 continue
-            kept = (program_id, False)
-            group, asked = self._groups.of(kept), self._asked.setdefault(kept, [])
-            place = group.place(link_name(wallet_id, trace.key))
+            place = daily.place(link_name(wallet_id, trace.key))
             if trace.others:
-                group.others[place] = [group.place(link_name(wallet_id, other)) for other in trace.others]
-            group.lines += (_LINK_SHAPE, place, 0, "")
-            asked.append((number, second, by))
+                daily.others[place] = [daily.place(link_name(wallet_id, other)) for other in trace.others]
+            daily.lines += (_LINK_SHAPE, place, 0, "")
+            daily.asked.append((number, second, by))
 
     def _planned(self, at: tuple[Plan, Of, str, int]) -> list[Step]:
         plan, of, kind, second = at
@@ -186,7 +192,7 @@ class Question:
     @property
     def empty(self) -> bool:
         """Whether nothing is asked."""
-        return not any(self._asked.values())
+        return not self._groups.asked()
 
     def packed(self, day: int) -> bytes:
         """Return the argument of the script."""
@@ -198,7 +204,7 @@ class Question:
             answers = _unpack(raw)
         except msgspec.MsgspecError:
             return False
-        asked = [line for lines in self._asked.values() for line in lines]
+        asked = self._groups.asked()
         if len(answers) != sum(
             1 if isinstance(shelf, By) else len(shelf.readings) + 1 for _, _, shelf in asked
         ):
