@@ -42,6 +42,7 @@ def main() -> int:
         wanted = Wanted(
             visits=read_visits(asked.households, asked.seed),
             season=Season(days=asked.days, quiet_days=asked.quiet_days), seed=asked.seed, policy=asked.policy, size=Size(),
+            model=asked.model,
         )  # fmt: skip
         report = asyncio.run(play_season(stage, wanted, say))
     asked.out.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quiet-days", type=int, default=10)
     parser.add_argument("--policy", type=Path, default=STARTER)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument(
+        "--model", action="store_true", help="learn an anomaly model half-way, and count what it adds"
+    )
     parser.add_argument("--no-pictures", action="store_true")
     return parser.parse_args()
 

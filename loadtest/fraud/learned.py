@@ -1,4 +1,4 @@
-"""An anomaly model for the town: learnt from what was seen before anybody attacked, as staff would."""
+"""An anomaly model for the town: learnt half-way from what was seen and decided, as staff would."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from loadtest.stage import ROOT, Stage
 TRAIN_SECONDS: Final = 120.0
 LIVE_SECONDS: Final = 3.0
 """Until every process scores by what was published."""
-ALONE: Final = {
-    "name": "UNUSUAL_ALONE", "measure": "anomaly", "above": 979, "verdict": "review", "shadow": True,
-}  # fmt: skip
-"""What the score would say by itself; only counted."""
-COMBINED: Final = "UNUSUAL_DEVICE"
-"""The starter policy's limit that asks the score."""
+_UNUSUAL: Final = {"measure": "anomaly", "above": 989}
+ASKED: Final = (
+    {"name": "UNUSUAL_ALONE", **_UNUSUAL, "verdict": "review", "shadow": True},
+    {
+        "name": "UNUSUAL_DEVICE", "measure": "link_age", "below": 86_400, "from_minor": 500, "verdict": "review",
+        "all_of": [_UNUSUAL], "shadow": True,
+    },
+)  # fmt: skip
+"""What the score would say by itself, and of new devices; only counted."""
 
 
 async def learn(stage: Stage, seed: int) -> dict[str, Any] | None:

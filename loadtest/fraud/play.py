@@ -40,9 +40,9 @@ class Play:
     rule: Idle
     """Puts the policy in force, once the program is there."""
     learn: Idle
-    """Publishes a model, once customers are known a little."""
+    """Publishes a model."""
     taught_at: int
-    """The second when that is."""
+    """The second when that is; 0: never."""
     say: Callable[[str], None]
     now: int = 0
     _number: int = 0

@@ -20,7 +20,7 @@ from loadtest.attacks.acts import Scene, Season
 from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size, populate
 from loadtest.fraud.desk import Desk
-from loadtest.fraud.learned import ALONE, COMBINED, learn
+from loadtest.fraud.learned import ASKED, learn
 from loadtest.fraud.play import Play
 from loadtest.fraud.policy import FACTORS, prepared
 from loadtest.fraud.score import Judged, additions, as_json, families, honest, settings
@@ -53,6 +53,8 @@ class Wanted:
     seed: int
     policy: Path
     size: Size
+    model: bool = False
+    """Whether an anomaly model is learnt on the way."""
 
 
 async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) -> dict[str, Any]:
@@ -77,14 +79,15 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
             )  # fmt: skip
             play = Play(
                 till=till, desk=desk, records=records, idle=lambda: _idle(database), say=say,
-                rule=lambda: _rule(stage, till, wanted.policy, scene),
-                learn=teach, taught_at=wanted.season.attacked_from,
+                rule=lambda: _rule(stage, till, wanted, scene),
+                learn=teach, taught_at=wanted.season.seconds // 2 if wanted.model else 0,
             )  # fmt: skip
             await play.run(scene)
             judged = await _judged(database, till)
     finally:
         await database.close()
         stage.stop(process)
+    counted = [str(limit["name"]) for limit in ASKED] if wanted.model else []
     report = as_json(
         families(scene, records, judged),
         honest(scene, records, judged),
@@ -99,9 +102,7 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
         "cases_about_honest": records.cases_wrong,
         "seconds": round(time.monotonic() - began, 1),
         "model": learnt or None,
-        "additions": [
-            asdict(each) for each in additions(records, judged, [COMBINED, str(ALONE["name"])])
-        ],
+        "additions": [asdict(each) for each in additions(records, judged, counted)],
         **report,
     }  # fmt: skip
 
@@ -117,9 +118,10 @@ def _till(stage: Stage, target: str) -> Till:
     )  # fmt: skip
 
 
-async def _rule(stage: Stage, till: Till, policy: Path, scene: Scene) -> None:
+async def _rule(stage: Stage, till: Till, wanted: Wanted, scene: Scene) -> None:
     ring = load_device_keys(load_settings({"data_dir": stage.folder}))
-    document = prepared(policy, DeviceKeys(active=ring.active, keys=ring.keys), scene.kiosks)
+    keys = DeviceKeys(active=ring.active, keys=ring.keys)
+    document = prepared(wanted.policy, keys, scene.kiosks, model=wanted.model)
     await till.client.fraud.put_policy(till.program_id, document, actor=ACTOR, reason=WHY)
     await asyncio.sleep(POLICY_LIVE_SECONDS)
 
