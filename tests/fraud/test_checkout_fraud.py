@@ -57,6 +57,7 @@ async def test_a_strange_device_is_refused_at_a_strange_address_and_let_pass_at_
     at_home = {"address": "192.0.2.1"}
     first = await refusal(ruled.reserve(device=device("phone", **at_home)))
     assert first.facts == {"reasons": "TAKEOVER"}
+    await asyncio.sleep(0.3)  # remembered behind the reply
     await ruled.later(days=1)
     await ruled.reserve(device=device("phone", address="198.51.100.7"))
     await ruled.reserve(device=device("tablet", **at_home))
