@@ -8,6 +8,9 @@ refused as a conflict of devices, any other as fraud.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Final, NamedTuple, assert_never
 
 from wallet_service.fraud.model import (
@@ -36,6 +39,13 @@ _TOLD: Final = frozenset({Measure.CREDENTIALS_AGE, Measure.ATTESTATION})
 """What only the caller can tell: untold is not unknown, it is absent."""
 
 
+_SIGNALS: Final = {
+    Measure.CREDENTIALS_AGE: "credentials_age_seconds", Measure.VALUE: "amount", Measure.ANOMALY: "anomaly",
+    Measure.RING: "ring",
+}  # fmt: skip
+"""Where among the signals a measure stands."""
+
+
 class Judge:
     """The judge of one policy. Almost always nothing speaks, and that is found out before anything is made of it."""
 
@@ -50,33 +60,56 @@ class Judge:
             for by in By
             if any(limit.by is by for limit in counted)
         }
-        self._others = [limit for limit in redemptions if limit not in counted]
+        self._others = [(limit, _finder(limit)) for limit in redemptions if limit not in counted]
 
     def __call__(self, signals: Signals) -> Judgement:
         """Judge as `judge` does."""
-        if signals.of is Of.REDEMPTION and self._nothing_speaks(signals):
-            return _ALLOWED
-        return judge(signals, self._policy)
+        unknown = self._silence(signals) if signals.of is Of.REDEMPTION else None
+        if unknown is None:
+            return judge(signals, self._policy)
+        return Judgement(unknown=unknown) if unknown else _ALLOWED
 
-    def _nothing_speaks(self, signals: Signals) -> bool:
+    def _silence(self, signals: Signals) -> tuple[str, ...] | None:
+        """Return the limits of which nobody can tell, if nothing speaks for certain; None: look closer."""
         readings, policy = signals.readings, self._policy
         for by, limits in self._counted.items():
             if by is By.WALLET or signals.traces.by(by) is not None:
                 for reading, above in limits:
-                    found = readings.get(reading)
-                    if found is None or found > above:
-                        return False
-        for limit in self._others:
-            found = _found(limit, signals)
-            if found is None or _passes_bound(limit, found):
-                return False
+                    counted = readings.get(reading)
+                    if counted is None or counted > above:
+                        return None
+        unknown: tuple[str, ...] = ()
+        for limit, find in self._others:
+            found = find(signals)
+            if found is None:
+                if limit.unknown is not Verdict.ALLOW:
+                    return None
+                if _is_unknown(limit, signals, policy.trusted):
+                    unknown = (*unknown, limit.name)
+            elif _passes_bound(limit, found):
+                return None
         above_minor = policy.review.above_minor
-        return (
+        silent = (
             not signals.second_device
             and (signals.traces.device is not None or policy.devices.missing is Verdict.ALLOW)
             and (above_minor is None or signals.amount <= above_minor)
             and signals.wallet_id not in policy.trusted.wallets
         )
+        return unknown if silent else None
+
+
+def _finder(limit: Limit) -> Callable[[Signals], int | None]:
+    """Return what finds the measure of a limit that is no count: for each redemption, so found out once."""
+    name = _SIGNALS.get(limit.measure)
+    if limit.measure is Measure.AGE and limit.by is By.WALLET:
+        name = "wallet_age_seconds"
+    if limit.measure is Measure.LINK_AGE and _measured_by(limit) is By.DEVICE:
+        name = "link_age_seconds"
+    return partial(_found, limit) if name is None else attrgetter(name)
+
+
+def _is_unknown(limit: Limit, signals: Signals, trusted: Trusted) -> bool:
+    return _applies(limit, signals, trusted) and _speaks(limit, signals, trusted) is None
 
 
 _ALLOWED: Final = Judgement()
