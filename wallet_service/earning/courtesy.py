@@ -18,11 +18,11 @@ from wallet_service.ledger.service import Ledger
 SLICE_SECONDS: Final = 0.002
 COMMANDS_AT_ONCE: Final = 256
 """In the ledger, when nobody else is there: enough for a batch while the next one gathers."""
-COMMANDS_BESIDE_CALLS: Final = 16
+COMMANDS_BESIDE_CALLS: Final = 8
 """When somebody is: a call shares its batch with few of ours."""
 CALM_SECONDS: Final = 0.1
 """After the last command of somebody else."""
-REST_SHARE: Final = 2.0
+REST_SHARE: Final = 4.0
 """Beside calls, every second of work is followed by so many of rest."""
 REST_SECONDS_MAX: Final = 0.2
 

@@ -16,7 +16,7 @@ from wallet_service.runtime.errors import DatabaseError
 _log = logging.getLogger(__name__)
 WALLETS: Final = 200
 """In one round: enough to fill the ledger's batches, few enough to give way to calls in between."""
-WALLETS_BESIDE_CALLS: Final = 40
+WALLETS_BESIDE_CALLS: Final = 20
 LANES: Final = 2
 """Rounds side by side: while one waits for the database, the other decides."""
 TIDY_SECONDS: Final = 10.0
