@@ -79,15 +79,23 @@ def channels_to(target: str) -> list[grpc.aio.Channel]:
 
 async def turns(
     run: Run, acts: Mapping[str, Act], callers: int, count: int = TURNS, *, middle: str = "per_s"
-) -> None:
+) -> dict[str, Figure]:
     """Measure acts turn by turn, so that whatever else the machine does meets all alike; the middle turn counts."""
     found: dict[str, list[Figure]] = {name: [] for name in acts}
     for _ in range(count):
         for name, act in acts.items():
             found[name].append(await rate(run.stage, act, callers, run.seconds / 2))
-    for name, figures in found.items():
+    for figures in found.values():
         figures.sort(key=lambda figure: float(getattr(figure, middle)))
-        run.note(name, figures[count // 2], callers)
+    return {name: figures[count // 2] for name, figures in found.items()}
+
+
+async def note_turns(
+    run: Run, acts: Mapping[str, Act], callers: int, count: int = TURNS, *, middle: str = "per_s"
+) -> None:
+    """Measure acts turn by turn and keep each under its name."""
+    for name, figure in (await turns(run, acts, callers, count, middle=middle)).items():
+        run.note(name, figure, callers)
 
 
 async def unary(run: Run, process: Process) -> None:
@@ -100,7 +108,7 @@ async def unary(run: Run, process: Process) -> None:
     echo = unary_acts(to_echo, run.token, run.wallets)["reserve"]
     await rate(run.stage, quote, 256, run.seconds)
     for callers in (1, 16, 64, 256):
-        await turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)
+        await note_turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)
     for channel in (*channels, *to_echo):
         await channel.close()
     run.stage.stop(bare)
@@ -117,7 +125,7 @@ async def batches(run: Run, process: Process) -> None:
         for callers in CALLERS:
             run.note("pairs_batch", await rate(run.stage, shopper.pair, callers, run.seconds), callers)
         hot = Shopper(client, run.wallets[:1])
-        await turns(run, {"hot_wallet": hot.pair, "pairs_batch": shopper.pair}, 256, 3)
+        await note_turns(run, {"hot_wallet": hot.pair, "pairs_batch": shopper.pair}, 256, 3)
         run.note("pairs_batch_in_full", await rate(run.stage, shopper.pair_in_full, 256, run.seconds), 256)
         weights = list(
             itertools.accumulate(1 / rank**ZIPF_EXPONENT for rank in range(1, len(run.wallets) + 1))
@@ -144,14 +152,14 @@ async def guarded(run: Run, process: Process) -> None:
         for shopper in both.values():
             await rate(run.stage, shopper.pair, 256, run.seconds)
         for callers in GUARDED:
-            await turns(run, {name: shopper.pair for name, shopper in both.items()}, callers)
+            await note_turns(run, {name: shopper.pair for name, shopper in both.items()}, callers)
     async with run.client(process.target, gather=False) as client:
         single = {
             "reserve_active": Shopper(client, fresh[:ACTIVE], own_devices=True).hold,
             "reserve_fraud": Shopper(client, fresh[ACTIVE:], own_devices=True).hold,
         }
         for callers in (1, 16):
-            await turns(run, single, callers, middle="p50_ms")
+            await note_turns(run, single, callers, middle="p50_ms")
 
 
 async def prepare(run: Run, process: Process) -> None:
@@ -223,16 +231,19 @@ def yardstick(run: Run, program_path: Path) -> None:
 
 
 async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> None:
-    """Pairs on a small and on a large database; sizes are (wallets, entries of each)."""
+    """Pairs on few wallets and on many, with older entries each; sizes are (wallets, entries of each)."""
+    first, chosen = SEEDED + 1, {}
+    for name, (count, entries_each) in (("small", small), ("large", large)):
+        await seed(run.stage.database_url, first, first + count - 1, entries_each)
+        chosen[name] = wallet_ids(first + count - 1)[first - 1 :]
+        first += count
     process = run.stage.serve()
     async with run.client(process.target) as client:
-        for name, (count, entries_each) in (("small", small), ("large", large)):
-            first = SEEDED + 1 if name == "small" else SEEDED + small[0] + 1
-            await seed(run.stage.database_url, first, first + count - 1, entries_each)
-            ids = wallet_ids(first + count - 1)[first - 1 :]
-            figure = await rate(run.stage, Shopper(client, ids).pair, 256, run.seconds)
-            run.found.setdefault("growth", {})[name] = figure.as_json()
-            run.say(f"{'growth ' + name:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms")
+        acts = {name: Shopper(client, ids).pair for name, ids in chosen.items()}
+        found = await turns(run, acts, 256)
+    run.found["growth"] = {name: figure.as_json() for name, figure in found.items()}
+    for name, figure in found.items():
+        run.say(f"{'growth ' + name:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms")
     run.stage.stop(process)
 
 
