@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from wallet_service.earning import caps, returns
 from wallet_service.earning.desk import Desk, act_id_of
-from wallet_service.earning.model import DECIDED, Act, ActKind, Event, EventState, Return, Stage
+from wallet_service.earning.model import (
+    DECIDED,
+    Act,
+    ActKind,
+    ClawBackPolicy,
+    Event,
+    EventState,
+    Return,
+    Stage,
+)
 from wallet_service.kernel.clock import NEVER, after
 from wallet_service.kernel.errors import Reason
 
@@ -32,7 +41,7 @@ def decide_return(desk: Desk, event: Event, returned: Return) -> None:
         case Stage.REJECTED:
             changed, acts = _close(event, bought, returned)
         case Stage.ACCEPTED:
-            accepted = _accept(event, bought, returned)
+            accepted = _accept(event, bought, returned, desk.policy.claw_back)
             if accepted is None:
                 return desk.end(event, EventState.REJECTED, (Reason.RETURN_ABOVE_PURCHASE.name,))
             changed, acts = accepted
@@ -77,7 +86,7 @@ def _close(event: Event, bought: Event, returned: Return) -> Effect:
     return closed, [_on_credit(ActKind.UNFREEZE, event, bought, "unfreeze", "the return has ended")]
 
 
-def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
+def _accept(event: Event, bought: Event, returned: Return, policy: ClawBackPolicy) -> Effect | None:
     """Take back what the returned part earned and give back what it was paid with; None if too much comes back."""
     purchase = bought.content.purchase
     assert purchase is not None
@@ -95,10 +104,14 @@ def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
     there = min(due, bought.amount - bought.clawed_back)
     acts: list[Act] = []
     if there:
-        acts.append(_on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there))
+        act = _on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there)
+        acts.append(replace(act, claw_back=policy))
+    # Beyond what the credit has left: it had paid what was owed on another order.
+    beyond = due - there
+    forgiven = beyond if policy is ClawBackPolicy.NEVER else 0
     after_claw = replace(
-        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + due - there,
-        result=replace(bought.result, back=new),
+        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + beyond - forgiven,
+        result=replace(bought.result, back=new, given_up=bought.result.given_up + forgiven),
     )  # fmt: skip
     closed, unfreeze = _close(event, after_claw, returned)
     whole = purchase.redeemed_minor
