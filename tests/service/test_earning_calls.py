@@ -135,6 +135,28 @@ async def test_a_customer_sees_the_own_events_and_sends_none(api: Api, keys, pai
         assert (await refusal(stranger(request))).reason == "WALLET_NOT_FOUND"
 
 
+async def test_only_staff_retries_and_says_who_and_why_and_only_what_is_dead(api: Api, keys, pair) -> None:
+    shop = await earning_shop(api)
+    event_id = (await api(earning_pb2.RecordEventRequest(event=purchase(shop)))).event_id
+    await until(shop, event_id, earning_pb2.EVENT_STATE_CREDITED)
+    retry = earning_pb2.RetryEventRequest(
+        wallet=shop.ref, event_id=event_id, retry_id=new_id(), accountability=ACCOUNTABLE
+    )
+    refused = await refusal(api(retry))
+    assert (refused.status, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "EVENT_NOT_DEAD")
+    retry.event_id = new_id()
+    assert (await refusal(api(retry))).reason == "EVENT_NOT_FOUND"
+    retry.wallet.wallet_id = new_id()
+    assert (await refusal(api(retry))).reason in {"WALLET_NOT_FOUND", "EVENT_NOT_FOUND"}
+    retry.accountability.actor = ""
+    assert (await refusal(api(retry))).field == "accountability.actor"
+    own = token(keys, scopes=tuple(Scope), customer=(shop.program.program_id, "anna"))
+    till = token(keys, scopes=(Scope.EARNING_RECORD, Scope.EARNING_READ))
+    for other in (own, till):
+        async with calling(pair[0].address, other) as caller:
+            assert (await refusal(caller(retry))).status is grpc.StatusCode.PERMISSION_DENIED
+
+
 async def test_a_simulation_tells_what_would_be_earned_and_records_nothing(api: Api) -> None:
     shop = await earning_shop(api)
     found = await api(earning_pb2.SimulateEarnRequest(event=purchase(shop)))

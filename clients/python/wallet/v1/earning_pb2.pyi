@@ -884,6 +884,62 @@ class ExplainEventResponse(_message.Message):
 Global___ExplainEventResponse: _TypeAlias = ExplainEventResponse  # noqa: Y015
 
 @_typing.final
+class RetryEventRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WALLET_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    RETRY_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    retry_id: _builtins.str
+    """Made by the caller, kept before it is sent: a repetition is answered as the first."""
+    @_builtins.property
+    def wallet(self) -> _types_pb2.WalletRef: ...
+    @_builtins.property
+    def accountability(self) -> _wallet_pb2.Accountability: ...
+    def __init__(
+        self,
+        *,
+        wallet: _types_pb2.WalletRef | None = ...,
+        event_id: _builtins.str = ...,
+        retry_id: _builtins.str = ...,
+        accountability: _wallet_pb2.Accountability | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "wallet", b"wallet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "event_id", b"event_id", "retry_id", b"retry_id", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryEventRequest: _TypeAlias = RetryEventRequest  # noqa: Y015
+
+@_typing.final
+class RetryEventResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    @_builtins.property
+    def event(self) -> Global___RecordedEvent:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        event: Global___RecordedEvent | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryEventResponse: _TypeAlias = RetryEventResponse  # noqa: Y015
+
+@_typing.final
 class SimulateEarnRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
