@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from shop import DAY, PROGRAM, START, Policy, opened
+from shop import DAY, PROGRAM, START, Campaign, Caps, Policy, opened, percent, ruleset
+from test_crashes import outlived
+from test_refills import LEFT, _campaign, priced_with, used
 from test_returns import orders_and_parts
 
-from wallet_service.earning import returns
+from wallet_service.earning import caps, returns
 from wallet_service.earning.acts import command_of, finished, settled, without
 from wallet_service.earning.desk import Desk, event_id_of
 from wallet_service.earning.model import (
@@ -215,4 +217,85 @@ async def test_what_was_owed_before_a_policy_gives_up_is_owed_still_and_its_paym
     second = await shop.event(anna, "e2")
     assert (second.state, second.debt, second.result.given_up) == (EventState.CLAWED_BACK, 0, 400)
     assert await shop.balance(anna) == (0, 0, 0, 0)
+    await shop.is_sound()
+
+
+@given(orders_and_parts(), LEFT, st.integers(0, 600))
+def test_what_is_given_up_stays_counted_by_caps_however_returns_are_split(found, left, available):
+    lines, _, *ways = found
+    priced = priced_with(lines, left)
+    ends = []
+    for way in ways:
+        back, given_up, there = returns.Back(), 0, available
+        refilled = dict.fromkeys((use.cap_key for use in priced.caps), 0)
+        for one in way:
+            before, back = back, returns.after(back, lines, one)
+            due = returns.share_back(back, lines, priced.lines) - returns.share_back(
+                before, lines, priced.lines
+            )
+            for under_way in (due, 0):
+                if not under_way:
+                    there, given_up = there - min(due, there), given_up + due - min(due, there)
+                now = caps.given_back(priced, back, lines, given_up + under_way)
+                # Nothing that went back is ever asked for again.
+                assert all(now[key] >= amount for key, amount in refilled.items())
+                refilled = now
+        taken = available - there
+        for use in priced.caps:
+            assert refilled[use.cap_key] * priced.amount <= use.amount * taken
+        ends.append(refilled)
+    assert ends[0] == ends[1]
+
+
+async def test_who_spends_and_returns_where_it_is_given_up_cannot_earn_it_again(shop):
+    await shop.earning.put_policy(
+        PROGRAM, Policy(claw_back=GIVE_UP, return_window_seconds=0), None, "t", "t", shop.soon()
+    )
+    c1 = Campaign(**{**_campaign(), "budget": 700})
+    shop.use(ruleset(percent(campaign="c1", caps=Caps(per_customer_lifetime=800))), c1)
+    anna = await shop.customer()
+    earned = []
+    for number, spent in enumerate((500, 100, 200)):
+        await shop.tell(anna, f"e{number}", shop.purchase(f"o{number}", 10_000))
+        await shop.work()
+        earned.append((await shop.event(anna, f"e{number}")).amount)
+        await shop.pay(anna, f"other-{number}", min(spent, earned[-1]))
+        # In two parts, and told twice.
+        for part in ({"amount_minor": 3_000}, {"everything": True}) * 2:
+            await shop.tell(
+                anna, f"r{number}-{len(part)}-{'everything' in part}", shop.comes_back(f"o{number}", **part)
+            )
+        await shop.work()
+        await shop.is_sound()
+        # A worker that found the budget empty does not ask again at once.
+        await shop.pipeline.close()
+    # Of the budget 500 are gone for good, then 100 of the 200 that were left, then the last 100.
+    assert earned == [500, 200, 100]
+    assert await used(shop) == {"campaign/c1": 700, "rule/base/lifetime": 700}
+    await shop.tell(anna, "last", shop.purchase("last", 10_000))
+    await shop.work()
+    assert (await shop.event(anna, "last")).amount == 0
+    await shop.is_sound()
+
+
+@pytest.mark.parametrize("done_first", [False, True], ids=["before", "after"])
+async def test_a_worker_that_dies_at_any_call_gives_up_once(shop, done_first):
+    policy = Policy(claw_back=GIVE_UP, return_window_seconds=0)
+    await shop.earning.put_policy(PROGRAM, policy, None, "t", "t", shop.soon())
+    shop.use(ruleset(percent(caps=Caps(per_customer_lifetime=800))))
+    anna = await shop.customer()
+    await shop.tell(anna, "e1", shop.purchase("o1", 10_000))
+    await shop.work()
+    await shop.pay(anna, "other", 300)
+    await shop.tell(anna, "r1", shop.comes_back("o1", amount_minor=3_000))
+    await shop.tell(anna, "r2", shop.comes_back("o1", everything=True))
+    await outlived(shop, done_first=done_first)
+    bought = await shop.event(anna, "e1")
+    assert (bought.clawed_back, bought.debt, bought.result.given_up, bought.result.under_way) == (
+        200,
+        0,
+        300,
+        0,
+    )
+    assert (await used(shop), await shop.balance(anna)) == ({"rule/base/lifetime": 300}, (0, 0, 0, 0))
     await shop.is_sound()

@@ -125,10 +125,12 @@ def settled(bought: Event, event: Event) -> Event:
 
     What was frozen goes on.
     """
-    short, forgiven = event.result.short, event.result.given_up
+    short, forgiven, tried = event.result.short, event.result.given_up, event.result.under_way
     bought = replace(
         bought, clawed_back=bought.clawed_back - short - forgiven, debt=bought.debt + short,
-        result=replace(bought.result, given_up=bought.result.given_up + forgiven),
+        result=replace(
+            bought.result, given_up=bought.result.given_up + forgiven, under_way=bought.result.under_way - tried
+        ),
     )  # fmt: skip
     if (
         bought.state not in {EventState.CREDITED, EventState.MATURED, EventState.CLAWED_BACK}

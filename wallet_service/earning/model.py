@@ -226,6 +226,8 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a return: what could not be taken back because it was spent, and is owed."""
     given_up: int = 0
     """What could not be taken back, and is not owed: of a return, and of its purchase in all."""
+    under_way: int = 0
+    """Of a return: what it tries to take where the rest is given up; of its purchase: what returns are trying now."""
     not_restored: int = 0
     """Of a return: what could not be given back, because less had been spent than its order said."""
     paid_debt: int = 0
