@@ -140,7 +140,9 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
     life.keep("fraud", fraud.behind.run)
     life.keep("snapshots", ledger.snapshots.run)
     life.keep("watch", ledger.watchers.run)
-    anomaly, rings = _start_advisors(fraud, database, cache, telemetry, life)
+    anomaly, rings = _start_advisors(
+        fraud, database, cache, telemetry, life, settings.fraud_budget_ms / 1_000
+    )
     authoring = Authoring(database, ledger.programs, rulesets)
     signing = load_signing_keys(_quote_keys_file(settings), create=settings.quote_keys_file is None)
     earning = Earning(database, ledger, rulesets, policies, PaceLimits(), fraud, authoring)
@@ -182,17 +184,18 @@ async def _read_once(*reads: Callable[[], Awaitable[None]]) -> None:
 
 
 def _start_advisors(
-    fraud: Fraud, database: Database, cache: Cache, telemetry: Telemetry, life: Lifecycle
-) -> tuple[Anomaly, Rings]:
+    fraud: Fraud, database: Database, cache: Cache, telemetry: Telemetry, life: Lifecycle, budget_seconds: float
+) -> tuple[Anomaly, Rings]:  # fmt: skip
     """Let the anomaly model and the rings advise the judges, and hear what was seen and granted."""
-    anomaly = Anomaly(database, cache)
+    anomaly = Anomaly(database, cache, budget_seconds=budget_seconds)
     watch_anomaly(telemetry.meter, anomaly)
     life.keep("anomaly", anomaly.run)
     rings = Rings(database, fraud.policies)
     life.on_stop("rings", rings.close)
     ears = RingEars(rings)
     life.keep("ring-links", ears.run)
-    fraud.anomaly, fraud.rings, fraud.behind.hearsay = ModelAdvice(anomaly), RingAdvice(rings), ears
+    fraud.anomaly, fraud.behind.hearsay = ModelAdvice(anomaly), ears
+    fraud.rings = RingAdvice(rings, budget_seconds=budget_seconds)
     return anomaly, rings
 
 

@@ -12,6 +12,8 @@ from loadtest.attacks.acts import DAY, HOUR, MINUTE, Act, Customer, From, Scene,
 HIGH_VALUE_MINOR: Final = 5_000
 """From where on the starter policy lets a person look: everybody knows by the second attempt."""
 
+AT_HOME: Final = 9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Victim:
@@ -52,11 +54,15 @@ def splitting(rng: random.Random, season: Season, wallets: int) -> Scene:
 
 
 def takeover(rng: random.Random, season: Season, victims: Sequence[Victim]) -> Scene:
-    """Stage stolen accounts: a device never seen before, in the small hours, for all there is; again if it fails."""
+    """Stage stolen accounts: a device never seen before, in the small hours, for all there is; again if it fails.
+
+    One thief in ten lives with his victim, or sits at the same address for another reason.
+    """
     scene = Scene()
     for number, victim in enumerate(victims):
         at = season.start(rng, days=2) // DAY * DAY + rng.randrange(1 * HOUR, 4 * HOUR)
-        place = From(device=f"thief-{number}", address=f"thief-net-{number}", payment=victim.place.payment)
+        address = victim.place.address if number % 10 == AT_HOME else f"thief-net-{number}"
+        place = From(device=f"thief-{number}", address=address, payment=victim.place.payment)
         for attempt in range(2):
             scene.acts.append(
                 Act(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from loadtest.attacks.acts import DAY, HOUR, MINUTE, Act, Customer, From, Scene, Season, What
+from loadtest.attacks.acts import DAY, HOUR, MINUTE, WINDOW_DAYS, Act, Customer, From, Scene, Season, What
 
 OPENING_MINOR: Final = (800, 4_000)
 OWN_PHONE_SHARE: Final = 0.7
@@ -125,6 +125,34 @@ def generous_returners(rng: random.Random, season: Season, count: int) -> Scene:
                 scene.acts.append(
                     Act(at=at + HOUR, who=who, what=What.REDEEM, place=place, amount_minor=wanted)
                 )
+    return scene
+
+
+def newcomers(rng: random.Random, season: Season, count: int) -> Scene:
+    """Stage customers who join in the days of attacks, buy some dear things, and spend all they have at once.
+
+    At home or from work. Everything of theirs is new, and nothing is wrong with it.
+    """
+    scene = Scene()
+    for number in range(count):
+        who = f"newcomer-{number}"
+        scene.customers.append(Customer(who=who, kind="newcomer"))
+        home = From(device=f"{who}-phone", address=f"{who}-home", payment=f"{who}-card")
+        work = From(device=home.device, address=f"office-{rng.randrange(count)}", payment=home.payment)
+        joined = season.start(rng, days=10) // DAY * DAY + rng.randrange(8 * HOUR, 20 * HOUR)
+        scene.acts.append(Act(at=joined, who=who, what=What.SIGNUP, place=home))
+        for thing in range(rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 2, 3))):
+            at = joined + thing * DAY + rng.randrange(HOUR, 6 * HOUR)
+            price = rng.randrange(4_000, 50_000)
+            scene.acts.append(
+                Act(
+                    at=at, who=who, what=What.PURCHASE, place=home, amount_minor=price, order=f"{who}-{thing}"
+                )
+            )
+        spent = joined + rng.randrange((WINDOW_DAYS + 1) * DAY, 9 * DAY)
+        scene.acts.append(
+            Act(at=spent, who=who, what=What.REDEEM, place=rng.choice((home, work)), order=f"{who}-spent")
+        )
     return scene
 
 

@@ -42,11 +42,12 @@ class Size:
     rushing: int = 40
     travelling: int = 40
     returning: int = 10
+    joining: int = 40
 
 
 SMALL: Final = Size(
     farms=1, slow_farms=0, rings=1, chains=1, cyclers=2, splitters=2, takeovers=4, bursts=3, scripts=1, families=4,
-    kiosks=1, rushing=3, travelling=4, returning=1,
+    kiosks=1, rushing=3, travelling=4, returning=1, joining=3,
 )  # fmt: skip
 """For a look of a few seconds."""
 
@@ -68,6 +69,7 @@ def populate(visits: Sequence[Visit], season: Season, seed: int, size: Size | No
         lookalikes.holiday_rush(dice("rush"), season, size.rushing),
         lookalikes.travellers(dice("travellers"), season, size.travelling),
         lookalikes.generous_returners(dice("returners"), season, size.returning),
+        lookalikes.newcomers(dice("newcomers"), season, size.joining),
         farms.device_farm(dice("device-farm"), season, size.farms),
         farms.slow_farm(dice("slow-farm"), season, size.slow_farms),
         referrals.referral_ring(dice("referral-ring"), season, size.rings),

@@ -42,6 +42,7 @@ def main() -> int:
         wanted = Wanted(
             visits=read_visits(asked.households, asked.seed),
             season=Season(days=asked.days, quiet_days=asked.quiet_days), seed=asked.seed, policy=asked.policy, size=Size(),
+            model=asked.model,
         )  # fmt: skip
         report = asyncio.run(play_season(stage, wanted, say))
     asked.out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,15 @@ def show(report: dict[str, Any], screen: Console) -> None:
             reasons,
         )
     screen.print(kinds)
+    screen.print(
+        f"in review: {honest['reviewed_households']:.2%} of ordinary households, "
+        f"{honest['reviewed_lookalikes']:.2%} of those who look like something else"
+    )
+    for each in report["additions"]:
+        screen.print(
+            f"{each['name']} would name {each['attackers']} wallets of attackers ({each['attackers_more']} that nothing else "
+            f"found) and {each['honest']} honest customers ({each['honest_more']} more)"
+        )
     below = ", ".join(report["below_target"]) or "nothing"
     screen.print(
         f"{report['cases']} cases, {report['cases_about_honest']} about honest customers; below target: {below}"
@@ -104,11 +114,14 @@ def _money(minor: int) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.fraud", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--households", type=int, default=450)
+    parser.add_argument("--households", type=int, default=2_469)
     parser.add_argument("--days", type=int, default=32)
     parser.add_argument("--quiet-days", type=int, default=10)
     parser.add_argument("--policy", type=Path, default=STARTER)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument(
+        "--model", action="store_true", help="learn an anomaly model half-way, and count what it adds"
+    )
     parser.add_argument("--no-pictures", action="store_true")
     return parser.parse_args()
 

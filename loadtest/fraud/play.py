@@ -39,6 +39,10 @@ class Play:
     idle: Idle
     rule: Idle
     """Puts the policy in force, once the program is there."""
+    learn: Idle
+    """Publishes a model."""
+    taught_at: int
+    """The second when that is; 0: never."""
     say: Callable[[str], None]
     now: int = 0
     _number: int = 0
@@ -55,9 +59,12 @@ class Play:
         await self.till.open(scene.customers)
         await self.rule()
         await self._each([customer for customer in scene.customers if not customer.attacker])
-        day = 0
+        day = before = 0
         for at, acts in slots(scene.in_order()):
             await self._until(at)
+            if before < self.taught_at <= at:
+                await self.learn()
+            before = at
             if at // DAY > day:
                 day = at // DAY
                 self._progress(day)

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from loadtest.fraud.learned import ASKED
 from loadtest.fraud.score import suffix
 from wallet_service.fraud.devices import Context, DeviceKeys
 from wallet_service.fraud.model import Measure
 
 STARTER: Final = Path(__file__).resolve().parents[2] / "deploy" / "fraud-policy.json"
-FACTORS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+FACTORS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _SCORE_MAX: Final = 1_000
 _SCORES: Final = frozenset({Measure.ANOMALY.value, Measure.RING.value})
 
 
-def prepared(path: Path, keys: DeviceKeys, kiosks: Sequence[str]) -> str:
-    """Return the document that is put in force."""
+def prepared(path: Path, keys: DeviceKeys, kiosks: Sequence[str], *, model: bool) -> str:
+    """Return the document that is put in force; with a model, its limits are counted in shadow."""
     document = json.loads(path.read_text(encoding="utf-8"))
     shadows = [
         shadow
@@ -29,7 +30,7 @@ def prepared(path: Path, keys: DeviceKeys, kiosks: Sequence[str]) -> str:
     traces = [keys.traces(Context(fingerprint=kiosk)).device for kiosk in kiosks]
     trusted = document.setdefault("trusted", {})
     trusted["devices"] = [*trusted.get("devices", []), *(trace.key for trace in traces if trace)]
-    return json.dumps({**document, "limits": [*document["limits"], *shadows]})
+    return json.dumps({**document, "limits": [*document["limits"], *shadows, *(ASKED if model else ())]})
 
 
 def _of_review(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +20,10 @@ from loadtest.attacks.acts import Scene, Season
 from loadtest.attacks.journey import Visit
 from loadtest.attacks.town import Size, populate
 from loadtest.fraud.desk import Desk
+from loadtest.fraud.learned import ASKED, learn
 from loadtest.fraud.play import Play
 from loadtest.fraud.policy import FACTORS, prepared
-from loadtest.fraud.score import Judged, as_json, families, honest, settings
+from loadtest.fraud.score import Judged, additions, as_json, families, honest, settings
 from loadtest.fraud.seen import Moment, Records
 from loadtest.fraud.till import ACTOR, CALL_SECONDS, WHY, Till, played_at
 from loadtest.stage import Stage
@@ -52,6 +53,8 @@ class Wanted:
     seed: int
     policy: Path
     size: Size
+    model: bool = False
+    """Whether an anomaly model is learnt on the way."""
 
 
 async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) -> dict[str, Any]:
@@ -63,7 +66,12 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
     database = await asyncpg.connect(stage.database_url, timeout=CALL_SECONDS)
     try:
         async with _till(stage, process.target) as till:
-            records = Records()
+            records, learnt = Records(), dict[str, Any]()
+
+            async def teach() -> None:
+                learnt.update(await learn(stage, wanted.seed) or {})
+                say(f"a model was learnt and scores: {bool(learnt)}")
+
             attackers = frozenset(customer.who for customer in scene.customers if customer.attacker)
             desk = Desk(
                 client=till.client, till=till, records=records, attackers=attackers,
@@ -71,13 +79,15 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
             )  # fmt: skip
             play = Play(
                 till=till, desk=desk, records=records, idle=lambda: _idle(database), say=say,
-                rule=lambda: _rule(stage, till, wanted.policy, scene),
+                rule=lambda: _rule(stage, till, wanted, scene),
+                learn=teach, taught_at=wanted.season.seconds // 2 if wanted.model else 0,
             )  # fmt: skip
             await play.run(scene)
             judged = await _judged(database, till)
     finally:
         await database.close()
         stage.stop(process)
+    counted = [str(limit["name"]) for limit in ASKED] if wanted.model else []
     report = as_json(
         families(scene, records, judged),
         honest(scene, records, judged),
@@ -91,6 +101,8 @@ async def play_season(stage: Stage, wanted: Wanted, say: Callable[[str], None]) 
         "cases": records.cases,
         "cases_about_honest": records.cases_wrong,
         "seconds": round(time.monotonic() - began, 1),
+        "model": learnt or None,
+        "additions": [asdict(each) for each in additions(records, judged, counted)],
         **report,
     }  # fmt: skip
 
@@ -106,9 +118,10 @@ def _till(stage: Stage, target: str) -> Till:
     )  # fmt: skip
 
 
-async def _rule(stage: Stage, till: Till, policy: Path, scene: Scene) -> None:
+async def _rule(stage: Stage, till: Till, wanted: Wanted, scene: Scene) -> None:
     ring = load_device_keys(load_settings({"data_dir": stage.folder}))
-    document = prepared(policy, DeviceKeys(active=ring.active, keys=ring.keys), scene.kiosks)
+    keys = DeviceKeys(active=ring.active, keys=ring.keys)
+    document = prepared(wanted.policy, keys, scene.kiosks, model=wanted.model)
     await till.client.fraud.put_policy(till.program_id, document, actor=ACTOR, reason=WHY)
     await asyncio.sleep(POLICY_LIVE_SECONDS)
 

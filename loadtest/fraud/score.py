@@ -13,6 +13,8 @@ from loadtest.fraud.seen import Became, Moment, Outcome, Records
 SHARE_IN_TIME: Final = 0.05
 """Of an attack's value: whoever is stopped before so much of it was committed was stopped in time."""
 TARGETS: Final = {"in_time": 0.95, "refused": 0.001, "reviewed": 0.005}
+HOUSEHOLD: Final = "household"
+"""The kind of customers who look like nothing else."""
 _STOPPED: Final = frozenset({Became.REFUSED, Became.REVIEWED, Became.FROZEN})
 
 
@@ -74,6 +76,39 @@ class Setting:
     recall: float
     missed_minor: int
     honest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """What one limit adds to the policy, or would add if it were not only counted."""
+
+    name: str
+    attackers: int
+    """Wallets of attackers that it named."""
+    attackers_more: int
+    """Of those, the ones that nothing else would have stopped or held."""
+    honest: int
+    honest_more: int
+    """Honest customers whom nothing else would have troubled."""
+
+
+def additions(records: Records, judged: Sequence[Judged], names: Iterable[str]) -> list[Addition]:
+    """Return what limits named, and whom of these nothing else did."""
+    found = {who for _, who in _found(records, [])}
+    scores: list[Addition] = []
+    for name in names:
+        acted_on = any(name in each.reasons for each in judged)
+        others = {each.who for each in judged if each.verdict != "ALLOW" and set(each.reasons) - {name}}
+        named = [each for each in judged if name in each.reasons or name in each.shadows]
+        hits = {each.who for each in named if each.attack}
+        wrong = {each.who for each in named if not each.attack}
+        scores.append(
+            Addition(
+                name=name, attackers=len(hits), attackers_more=len(hits - others - (set() if acted_on else found)),
+                honest=len(wrong), honest_more=len(wrong - others),
+            )
+        )  # fmt: skip
+    return scores
 
 
 def families(scene: Scene, records: Records, judged: Sequence[Judged]) -> list[Family]:
@@ -189,12 +224,18 @@ def as_json(scores: Sequence[Family], kinds: Sequence[Honest], points: Sequence[
             "wallets": wallets,
             "refused": round(refused, 5),
             "reviewed": round(reviewed, 5),
+            "reviewed_households": _share_in_review([kind for kind in kinds if kind.kind == HOUSEHOLD]),
+            "reviewed_lookalikes": _share_in_review([kind for kind in kinds if kind.kind != HOUSEHOLD]),
             "kinds": [asdict(kind) for kind in kinds],
         },
         "settings": [asdict(point) for point in points],
         "targets": TARGETS,
         "below_target": below,
     }  # fmt: skip
+
+
+def _share_in_review(kinds: Sequence[Honest]) -> float:
+    return round(sum(kind.reviewed for kind in kinds) / max(sum(kind.wallets for kind in kinds), 1), 5)
 
 
 def _attackers(scene: Scene, records: Records) -> dict[str, list[str]]:

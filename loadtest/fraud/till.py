@@ -33,8 +33,10 @@ WHY: Final = "a town under attack"
 CURRENCY: Final = "EUR"
 EVENTS_AT_ONCE: Final = 500
 CALL_SECONDS: Final = 30.0
+CALM_GRAIN_SECONDS: Final = 3_600
+"""What honest customers do within it is played at one moment, for the clock is set by a call each time."""
 EVENT_GRAIN_SECONDS: Final = 1_800
-"""What happens within it is played at one moment, for the clock is set by a call each time."""
+"""The same of attackers."""
 BRISK: Final = {"scripts": 10, "credentials": 60, "splitting": 600}
 """Families whose redemptions follow closely on each other."""
 RULES: Final = {
@@ -204,6 +206,8 @@ def played_at(act: Act) -> int:
 
 
 def _grain(act: Act) -> int:
+    if not act.attack:
+        return CALM_GRAIN_SECONDS
     if act.what is not What.REDEEM:
         return EVENT_GRAIN_SECONDS
     return BRISK.get(family_of(act.attack), EVENT_GRAIN_SECONDS)

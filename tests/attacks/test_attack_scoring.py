@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.attacks.acts import Act, Customer, From, Scene, What
-from loadtest.fraud.score import Judged, as_json, families, honest, settings, suffix
+from loadtest.fraud.score import Judged, additions, as_json, families, honest, settings, suffix
 from loadtest.fraud.seen import Became, Moment, Outcome, Records
 
 PLACE = From(device="phone")
@@ -20,8 +20,11 @@ def outcome(each: Act, became: Became, amount: int = 0) -> Outcome:
     )  # fmt: skip
 
 
-def judged(who: str, *, attack: str = "", verdict: str = "REVIEW", shadows: tuple[str, ...] = ()) -> Judged:
-    return Judged(who=who, attack=attack, verdict=verdict, reasons=("MANY",), shadows=shadows, when=None)
+def judged(
+    who: str, *reasons: str, attack: str = "", verdict: str = "REVIEW", shadows: tuple[str, ...] = ()
+) -> Judged:
+    said = reasons or ("MANY",)
+    return Judged(who=who, attack=attack, verdict=verdict, reasons=said, shadows=shadows, when=None)
 
 
 def town(*acts: Act) -> Scene:
@@ -96,3 +99,23 @@ def test_what_is_below_its_target_is_said_by_name():
     scene = town(each)
     report = as_json(families(scene, records, []), honest(scene, records, [judged("anna")]), [])
     assert report["below_target"] == ["alone", "honest reviewed"]
+
+
+def test_what_a_limit_adds_is_whom_nothing_else_names():
+    said = [
+        judged("w1", "NEW", attack="alone/0"), judged("w2", "NEW", "MANY", attack="alone/0"), judged("anna", "NEW"),
+        judged("bert", "MANY", shadows=("TRIED",)), judged("w3", attack="alone/0", verdict="ALLOW", shadows=("TRIED",)),
+    ]  # fmt: skip
+    real, tried = additions(Records(), said, ["NEW", "TRIED"])
+    assert (real.attackers, real.attackers_more, real.honest, real.honest_more) == (2, 1, 1, 1)
+    assert (tried.attackers, tried.attackers_more, tried.honest, tried.honest_more) == (1, 1, 1, 0)
+    frozen = Records(frozen={"w3": Moment(5, 5)})
+    frozen.outcomes = [outcome(act("w3", 9, 10, "alone/0"), Became.FROZEN)]
+    assert additions(frozen, said, ["TRIED"])[0].attackers_more == 0
+
+
+def test_look_alikes_are_told_apart_from_ordinary_households():
+    scene = town(act("w", 1, 700, "alone/0"))
+    scene.customers.append(Customer(who="carl", kind="traveller"))
+    report = as_json([], honest(scene, Records(), [judged("anna"), judged("carl")]), [])["honest"]
+    assert (report["reviewed_households"], report["reviewed_lookalikes"]) == (0.5, 1)

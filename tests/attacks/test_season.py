@@ -16,7 +16,7 @@ from wallet_service.runtime.migrate import migrate
 
 NOBODY = Size(
     farms=0, slow_farms=0, rings=0, chains=0, cyclers=0, splitters=0, takeovers=0, bursts=0, scripts=1, families=0,
-    kiosks=0, rushing=0, travelling=0, returning=0,
+    kiosks=0, rushing=0, travelling=0, returning=0, joining=0,
 )  # fmt: skip
 
 

@@ -73,3 +73,23 @@ def test_pieces_stay_below_what_a_person_looks_at_and_a_script_is_fast():
     script = sorted(act.at for act in scene.acts if family_of(act.attack) == "scripts")
     assert script[-1] - script[0] < 20 * 60
     assert len(script) >= 100
+
+
+def test_one_thief_in_ten_is_at_his_victims_own_address():
+    scene = populate(VISITS, SEASON, 1, replace(SMALL, takeovers=20))
+    homes = {
+        act.who: act.place.address for act in scene.acts if not act.attack and "home" in act.place.address
+    }
+    thefts = {act.attack: act for act in scene.acts if family_of(act.attack) == "takeover"}
+    at_home = [attack for attack, act in thefts.items() if act.place.address == homes[act.who]]
+    assert at_home == ["takeover/9", "takeover/19"]
+    assert all(act.place.device.startswith("thief-") for act in thefts.values())
+
+
+def test_newcomers_spend_all_they_have_once_they_have_bought():
+    scene = populate(VISITS, SEASON, 1, replace(SMALL, joining=20))
+    acts = [act for act in scene.in_order() if act.who.startswith("newcomer-")]
+    for who in {act.who for act in acts}:
+        kinds = [act.what for act in acts if act.who == who]
+        assert (kinds[0], kinds[-1]) == (What.SIGNUP, What.REDEEM)
+        assert set(kinds[1:-1]) == {What.PURCHASE}

@@ -47,6 +47,24 @@ async def test_review_holds_the_value_and_keeps_it_from_being_committed(api):
     assert refused.reason == "UNDER_REVIEW"
 
 
+async def test_a_strange_device_is_refused_at_a_strange_address_and_let_pass_at_home(api):
+    ruled = await open_ruled(
+        api,
+        limit(
+            "TAKEOVER", measure="link_age", below=86_400, all_of=[{"measure": "link_age", "by": "address", "below": 86_400}]
+        ),
+    )  # fmt: skip
+    at_home = {"address": "192.0.2.1"}
+    first = await refusal(ruled.reserve(device=device("phone", **at_home)))
+    assert first.facts == {"reasons": "TAKEOVER"}
+    await asyncio.sleep(0.3)  # remembered behind the reply
+    await ruled.later(days=1)
+    await ruled.reserve(device=device("phone", address="198.51.100.7"))
+    await ruled.reserve(device=device("tablet", **at_home))
+    stolen = await refusal(ruled.reserve(device=device("thief", address="203.0.113.9")))
+    assert stolen.facts == {"reasons": "TAKEOVER"}
+
+
 async def test_the_operations_of_a_batch_are_counted_one_after_the_other(api):
     ruled = await open_ruled(api, limit(above=3))
     operations = [checkout_pb2.Operation(reserve=ruled.shop.reserve(100)) for _ in range(6)]

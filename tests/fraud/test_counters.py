@@ -47,12 +47,13 @@ async def test_attempts_of_one_call_see_each_other_in_order(cache):
 async def test_a_window_rolls_over_no_earlier_than_its_length_and_a_sixth_later_at_most(cache, window):
     plan, reading = planned(limit(Measure.COUNT, window=window)), f"count.wallet.{window}"
     length, sixth = window.seconds, window.seconds // 6
-    await read(cache, plan, attempt(START))
+    begun = START - START % length
+    await read(cache, plan, attempt(begun))
     for offset, counted in ((length - 1, 2), (length, 3), (length + sixth - 1, 4), (length + sixth, 4)):
-        (found,) = await read(cache, plan, attempt(START + offset))
+        (found,) = await read(cache, plan, attempt(begun + offset))
         assert found[reading] == counted, offset
     # The first is gone by now; the three that followed go in their turn.
-    (found,) = await read(cache, plan, attempt(START + 3 * length))
+    (found,) = await read(cache, plan, attempt(begun + 3 * length))
     assert found[reading] == 1
 
 

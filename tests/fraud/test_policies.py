@@ -114,6 +114,14 @@ def test_differences_are_told_by_the_names_of_limits():
     ]
 
 
+def test_conditions_are_told_apart_one_by_one():
+    known = {"measure": "link_age", "by": "address", "below": 5}
+    before, _ = parsed(json.dumps({"limits": [limit("A", all_of=[known])]}))
+    after, _ = parsed(json.dumps({"limits": [limit("A", all_of=[{**known, "below": 6}])]}))
+    assert differences(before, after) == [("limits.A.all_of[0].below", "5", "6")]
+    assert parsed(pretty(before))[0] == before
+
+
 async def test_a_wrong_document_is_refused_and_nothing_changes(api, program_id):
     document = json.dumps({"limits": [limit(verdict="allow"), limit("lower")]})
     refused = await refusal(api(putting(program_id, document=document)))

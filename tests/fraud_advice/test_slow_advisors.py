@@ -158,10 +158,9 @@ async def test_who_is_seen_under_a_new_key_meets_those_known_under_the_old_one(f
     await rings.close()
 
 
-async def test_without_model_and_rings_there_are_no_opinions_and_no_waiting(fraud: Fraud, monkeypatch):
-    monkeypatch.setattr("wallet_service.fraud.advice.RING_SECONDS", BUDGET / 2)
+async def test_without_model_and_rings_there_are_no_opinions_and_no_waiting(fraud: Fraud):
     fraud.anomaly = ModelAdvice(Anomaly(fraud._db, Cache("redis://127.0.0.1:1/0")))
-    fraud.rings = RingAdvice(Rings(fraud._db))
+    fraud.rings = RingAdvice(Rings(fraud._db), budget_seconds=BUDGET / 2)
     signals, taken = await gathered(fraud)
     assert taken < BUDGET
     # Nothing is known of the model; of the rings it is known that the wallet is in none.

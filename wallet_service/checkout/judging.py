@@ -53,6 +53,10 @@ class ReserveWish(Struct, frozen=True, kw_only=True, gc=False):
     program_id: ProgramId | None = None
 
 
+HEARD_MAX: Final = 4 * ASKED_MAX
+"""Wishes of one call whose signals the ledger's batch may wait for."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Dossier:
     """What is known of one wish; `judgement` is that of the last time it was judged."""
@@ -101,15 +105,16 @@ class Judging:
 
     async def _gather(self, ruled: Sequence[Dossier]) -> None:
         asked = [(each.attempt, each.in_force) for each in ruled if each.attempt and each.in_force]
-        if 0 < len(asked) <= ASKED_MAX:
-            # Heard while the ledger loads the wallets.
-            hearing = self._fraud.ask(asked)
-            for number, dossier in enumerate(ruled):
-                dossier.hearing, dossier.number = hearing, number
+        if len(asked) > HEARD_MAX:
+            # So many would keep a batch of the ledger waiting, and others in it.
+            for dossier, signals in zip(ruled, await self._fraud.gather(asked), strict=True):
+                dossier.signals = signals
             return
-        # So many would keep a batch of the ledger waiting, and others in it.
-        for dossier, signals in zip(ruled, await self._fraud.gather(asked), strict=True):
-            dossier.signals = signals
+        # Heard while the ledger loads the wallets.
+        for start in range(0, len(asked), ASKED_MAX):
+            hearing = self._fraud.ask(asked[start : start + ASKED_MAX], before=start // ASKED_MAX)
+            for number, dossier in enumerate(ruled[start : start + ASKED_MAX]):
+                dossier.hearing, dossier.number = hearing, number
 
     def _take_up(self, dossier: Dossier, program_id: ProgramId, now: Instant) -> None:
         dossier.in_force = self._fraud.policies.of(program_id)

@@ -70,14 +70,15 @@ def _asked_for(attempt: Attempt) -> anomaly_model.Attempt:
 class RingAdvice:
     """How suspicious the ring of a wallet is."""
 
-    def __init__(self, rings: Rings) -> None:
+    def __init__(self, rings: Rings, *, budget_seconds: float = RING_SECONDS) -> None:
         self._rings = rings
+        self._budget_seconds = budget_seconds
 
     async def opinions(self, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
         """Return the suspicion of each wallet's ring; 0 of a wallet that shares nothing."""
         wallets = {attempt.wallet_id for attempt in asked}
         try:
-            found = await self._rings.ring_of(wallets, timeout_seconds=RING_SECONDS)
+            found = await self._rings.ring_of(wallets, timeout_seconds=self._budget_seconds)
         except DatabaseError as fault:
             _log.debug("no ring was found in time: %s", fault)
             return [None] * len(asked)

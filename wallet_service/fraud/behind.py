@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
@@ -48,7 +49,7 @@ class Behind:
         self._corrections: list[Correction] = []
         self._memories: list[Memory] = []
         self._judgements: list[JudgementRecord] = []
-        self._granted: list[tuple[Advisor, Attempt]] = []
+        self._granted: deque[tuple[Advisor, Attempt]] = deque()
         self._recent: dict[tuple[str, str], int] = {}
         self._wake = asyncio.Event()
         self.dropped = 0
@@ -103,9 +104,9 @@ class Behind:
         """Let an advisor hear of what went through."""
         self._add(self._granted, [(advisor, attempt)])
 
-    def _add(self, queue: list[_T], items: Sequence[_T]) -> None:
+    def _add(self, queue: list[_T] | deque[_T], items: Sequence[_T]) -> None:
         room = WAITING_MAX - len(queue)
-        queue += items[:room]
+        queue.extend(items[:room])
         self.dropped += max(0, len(items) - room)
         if items:
             self._wake.set()
@@ -130,7 +131,7 @@ class Behind:
         await self._write_sightings()
         # Last, and each taken out before: one that its advisor chokes on ends this round, and is not told again.
         while self._granted:
-            advisor, attempt = self._granted.pop(0)
+            advisor, attempt = self._granted.popleft()
             advisor.granted(attempt)
 
     async def _write_judgements(self) -> None:

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Final
 
 from wallet_service.fraud.attempt import Attempt
-from wallet_service.fraud.model import Measure
+from wallet_service.fraud.model import Measure, Window
 from wallet_service.fraud.plan import Counted, Plan
 from wallet_service.fraud.question import DAY_SECONDS, Groups, Question, Tally, member_of
 from wallet_service.kernel.ids import ProgramId
@@ -77,7 +77,7 @@ class Counters:
         """Add to counters behind the reply; when the cache is away this is lost."""
         groups = Groups()
         for each in corrections:
-            group = groups.of(each.program_id)
+            group = groups.of((each.program_id, each.counted.window is Window.WEEK))
             bucket = each.counted.bucket(each.second)
             group.lines.append((group.place(each.name), each.counted.prefix, bucket, each.by))
         await self._behind(_CORRECT, groups)
@@ -86,7 +86,8 @@ class Counters:
         """Put back what the database knows; when the cache is away it will be asked for again."""
         groups = Groups()
         for each in memories:
-            group = groups.of(each.program_id)
+            # What is kept for weeks is only counted: no age, and nobody whom it was seen with.
+            group = groups.of((each.program_id, False))
             members = [part for member, second in each.members for part in (member_of(member), second)]
             group.lines.append((group.place(each.name), each.first_second, members))
         await self._behind(_REMEMBER, groups)
@@ -106,7 +107,7 @@ def corrections_of(attempt: Attempt, plan: Plan, *, failed: bool) -> list[Correc
     found: list[Correction] = []
     for shelf in plan.failures if failed else plan.shelves(attempt.of, attempt.kind):
         trace = attempt.trace(shelf.by)
-        if trace is None:
+        if trace is None or shelf.only_read:
             continue
         for counted in shelf.counted:
             if (counted.measure is Measure.FAILURES) is failed:

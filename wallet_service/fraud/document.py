@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wallet_service.fraud.model import By, Limit, Measure, Of, Policy, Verdict
+from wallet_service.fraud.model import By, Condition, Limit, Measure, Of, Policy, Verdict, Window
 from wallet_service.fraud.policy import OWN_NAMES
 from wallet_service.fraud.ring_rules import out_of_range
 
@@ -18,6 +18,7 @@ TRUSTED_MAX: Final = 10_000
 DISTINCT_MAX: Final = 250
 """Up to here different wallets and devices are counted exactly."""
 SCORE_MAX: Final = 1_000
+CONDITIONS_MAX: Final = 8
 NUMBER_MAX: Final = 10**15
 TTL_SECONDS_MAX: Final = 2_592_000
 RETENTION_DAYS_MAX: Final = 3_660
@@ -31,6 +32,7 @@ _AT: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _WINDOWED: Final = frozenset(
     {Measure.COUNT, Measure.AMOUNT, Measure.FAILURES, Measure.WALLETS, Measure.DEVICES}
 )
+_SUMS: Final = frozenset({Measure.COUNT, Measure.AMOUNT, Measure.FAILURES})
 _AGES: Final = frozenset({Measure.AGE, Measure.LINK_AGE, Measure.CREDENTIALS_AGE})
 _OF_REDEMPTIONS: Final = frozenset({Measure.FAILURES, Measure.LINK_AGE, Measure.ANOMALY})
 _decode: Final = msgspec.json.Decoder(Policy).decode
@@ -83,6 +85,9 @@ def differences(before: Policy, after: Policy) -> list[tuple[str, str, str]]:
 def _places(policy: Policy) -> Iterator[tuple[str, str]]:
     plain = msgspec.to_builtins(policy, order="deterministic")
     for limit in plain.pop("limits", ()):
+        for number, condition in enumerate(limit.pop("all_of", ())):
+            for name, value in condition.items():
+                yield f"limits.{limit['name']}.all_of[{number}].{name}", str(value)
         for name, value in limit.items():
             yield f"limits.{limit['name']}.{name}", str(value)
     for name, value in plain.items():
@@ -122,49 +127,72 @@ def _findings(policy: Policy) -> Iterator[Finding]:
 def _findings_of_limit(limit: Limit, path: str) -> Iterator[Finding]:
     if limit.verdict is Verdict.ALLOW:
         yield Finding(f"{path}.verdict", "WRONG_VERDICT", "A limit leads to review or refuse.")
-    if (limit.measure in _WINDOWED) != (limit.window is not None):
-        yield Finding(
-            f"{path}.window", "WRONG_WINDOW", "What is counted has a window, anything else has none."
-        )
-    yield from _findings_of_bound(limit, path)
-    yield from _findings_of_subject(limit, path)
+    below = limit.measure in _AGES
+    if (limit.above if below else limit.below) is not None:
+        yield Finding(path, "WRONG_BOUND", f"This limit is said with {'below' if below else 'above'} alone.")
+    yield from _findings_of_measure(limit, limit.of, path)
+    events = limit.of is Of.EVENT
+    if limit.kind and not (events and limit.measure in _WINDOWED | {Measure.VALUE}):
+        yield Finding(f"{path}.kind", "WRONG_KIND", "Only counts and values of events have a kind.")
+    if events and limit.from_share_bp:
+        yield Finding(f"{path}.of", "WRONG_SUBJECT", "This is measured of redemptions only.")
+    if len(limit.all_of) > CONDITIONS_MAX:
+        yield Finding(f"{path}.all_of", "TOO_MANY", f"There may be {CONDITIONS_MAX} at most.")
+    for number, condition in enumerate(limit.all_of[:CONDITIONS_MAX]):
+        yield from _findings_of_condition(condition, limit, f"{path}.all_of[{number}]")
     amounts = (limit.from_minor, limit.unknown_from_minor)
     if min(amounts) < 0 or max(amounts) > NUMBER_MAX or not 0 <= limit.from_share_bp <= 10_000:  # noqa: PLR2004
         yield Finding(path, "OUT_OF_RANGE", "An amount is from 0 to 10^15, a share from 0 to 10000.")
 
 
-def _findings_of_bound(limit: Limit, path: str) -> Iterator[Finding]:
-    below = limit.measure in _AGES
-    bound, other = (limit.below, limit.above) if below else (limit.above, limit.below)
-    if bound is None or other is not None:
-        yield Finding(path, "WRONG_BOUND", f"This limit is said with {'below' if below else 'above'} alone.")
-        return
-    most = NUMBER_MAX
-    if limit.measure in {Measure.WALLETS, Measure.DEVICES}:
-        most = DISTINCT_MAX
-    elif limit.measure in {Measure.ANOMALY, Measure.RING}:
-        most = SCORE_MAX
-    if not 0 <= bound <= most:
-        yield Finding(path, "OUT_OF_RANGE", f"The bound must be from 0 to {most}.")
-
-
-def _findings_of_subject(limit: Limit, path: str) -> Iterator[Finding]:
-    events = limit.of is Of.EVENT
-    if limit.kind and not (
-        events and limit.kind in EVENT_KINDS and limit.measure in _WINDOWED | {Measure.VALUE}
-    ):
-        yield Finding(f"{path}.kind", "WRONG_KIND", "Only counts and values of events have a kind.")
-    if events and (limit.measure in _OF_REDEMPTIONS or limit.from_share_bp):
-        yield Finding(f"{path}.of", "WRONG_SUBJECT", "This is measured of redemptions only.")
-    if limit.by is By.REFERRER and not events:
+def _findings_of_condition(condition: Condition, limit: Limit, path: str) -> Iterator[Finding]:
+    of = condition.of or limit.of
+    yield from _findings_of_measure(condition, of, path)
+    if of is not limit.of and condition.measure not in _SUMS:
+        yield Finding(
+            f"{path}.of", "WRONG_SUBJECT", "Of something else, only counts, amounts and failures are known."
+        )
+    if of is not limit.of and condition.by is By.REFERRER:
         yield Finding(f"{path}.by", "WRONG_SUBJECT", "Only events have a referrer.")
-    if limit.measure is Measure.AGE and limit.by is By.WALLET and events:
+    if condition.kind and not (of is Of.EVENT and condition.measure in _WINDOWED):
+        yield Finding(f"{path}.kind", "WRONG_KIND", "Only counts of events have a kind.")
+
+
+def _findings_of_measure(asked: Limit | Condition, of: Of, path: str) -> Iterator[Finding]:
+    if (asked.measure in _WINDOWED) != (asked.window is not None):
+        yield Finding(
+            f"{path}.window", "WRONG_WINDOW", "What is counted has a window, anything else has none."
+        )
+    if asked.window is Window.WEEK and asked.measure not in _SUMS:
+        yield Finding(f"{path}.window", "WRONG_WINDOW", "Different ones are told apart for a day at most.")
+    bounds = [bound for bound in (asked.above, asked.below) if bound is not None]
+    if len(bounds) != 1:
+        yield Finding(path, "WRONG_BOUND", "There must be one bound: above, or below.")
+    most = NUMBER_MAX
+    if asked.measure in {Measure.WALLETS, Measure.DEVICES}:
+        most = DISTINCT_MAX
+    elif asked.measure in {Measure.ANOMALY, Measure.RING}:
+        most = SCORE_MAX
+    if any(not 0 <= bound <= most for bound in bounds):
+        yield Finding(path, "OUT_OF_RANGE", f"The bound must be from 0 to {most}.")
+    if asked.kind and asked.kind not in EVENT_KINDS:
+        yield Finding(f"{path}.kind", "WRONG_KIND", "There are no such events.")
+    yield from _findings_of_subject(asked, of, path)
+
+
+def _findings_of_subject(asked: Limit | Condition, of: Of, path: str) -> Iterator[Finding]:
+    events, measure, by = of is Of.EVENT, asked.measure, asked.by
+    if events and measure in _OF_REDEMPTIONS:
+        yield Finding(f"{path}.of", "WRONG_SUBJECT", "This is measured of redemptions only.")
+    if by is By.REFERRER and not events:
+        yield Finding(f"{path}.by", "WRONG_SUBJECT", "Only events have a referrer.")
+    if measure is Measure.AGE and by is By.WALLET and events:
         yield Finding(f"{path}.by", "WRONG_SUBJECT", "The age of a wallet is measured of redemptions only.")
-    if limit.measure is Measure.WALLETS and limit.by is By.WALLET:
+    if measure is Measure.WALLETS and by is By.WALLET:
         yield Finding(f"{path}.by", "WRONG_SUBJECT", "Different wallets are counted by something else.")
-    if limit.measure is Measure.DEVICES and limit.by is not By.WALLET:
+    if measure is Measure.DEVICES and by is not By.WALLET:
         yield Finding(f"{path}.by", "WRONG_SUBJECT", "Different devices are counted by wallet.")
-    if limit.measure not in _WINDOWED | {Measure.AGE} and limit.by is not By.WALLET:
+    if measure not in _WINDOWED | {Measure.AGE, Measure.LINK_AGE} and by is not By.WALLET:
         yield Finding(f"{path}.by", "WRONG_SUBJECT", "This is not measured by anything else.")
 
 

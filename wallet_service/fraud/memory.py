@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from wallet_service.fraud import store
 from wallet_service.fraud.attempt import Attempt
 from wallet_service.fraud.counters import Memory
-from wallet_service.fraud.model import By
+from wallet_service.fraud.model import By, Trace
 from wallet_service.fraud.plan import Plan, Shelf
 from wallet_service.fraud.question import Tally, link_name, member_of
 from wallet_service.runtime.session import Statements
@@ -18,7 +18,13 @@ Open = tuple[Attempt, Plan, Tally]
 
 def has_gaps(attempt: Attempt, plan: Plan, tally: Tally) -> bool:
     """Whether the cache could not tell something that the database may know."""
-    return bool(tally.unseen) or (plan.link and attempt.traces.device is not None and tally.linked_at is None)
+    return bool(tally.unseen) or bool(_unlinked(attempt, plan, tally))
+
+
+def _unlinked(attempt: Attempt, plan: Plan, tally: Tally) -> list[tuple[By, Trace]]:
+    """Return what the cache has never seen with the wallet."""
+    traces = [(by, attempt.trace(by)) for by in plan.links if by not in tally.linked]
+    return [(by, trace) for by, trace in traces if trace is not None]
 
 
 async def fill_gaps(db: Statements, opened: Sequence[Open], *, timeout_seconds: float) -> list[Memory]:
@@ -27,20 +33,19 @@ async def fill_gaps(db: Statements, opened: Sequence[Open], *, timeout_seconds: 
     What the database does not know either was never seen before: its age is nothing, and it is remembered as new.
     """
     wanted: list[store.Wanted] = []
-    places: list[tuple[Attempt, Tally, Shelf | None]] = []
+    places: list[tuple[Attempt, Tally, Shelf | By]] = []
     for attempt, plan, tally in opened:
         for shelf in tally.unseen:
             wanted.append(_of_shelf(len(wanted), attempt, shelf))
             places.append((attempt, tally, shelf))
-        device = attempt.traces.device
-        if plan.link and device is not None and tally.linked_at is None:
+        for by, trace in _unlinked(attempt, plan, tally):
             wanted.append(
                 store.Wanted(
                     n=len(wanted), what="link", program_id=attempt.program_id, wallet_id=attempt.wallet_id,
-                    kind=By.DEVICE, keys=(device.key, *device.others),
+                    kind=by, keys=(trace.key, *trace.others),
                 )
             )  # fmt: skip
-            places.append((attempt, tally, None))
+            places.append((attempt, tally, by))
     found = await store.read_remembered(db, wanted, timeout_seconds=timeout_seconds)
     return [
         _filled(attempt, tally, shelf, found[number]) for number, (attempt, tally, shelf) in enumerate(places)
@@ -57,14 +62,14 @@ def _of_shelf(number: int, attempt: Attempt, shelf: Shelf) -> store.Wanted:
     )  # fmt: skip
 
 
-def _filled(attempt: Attempt, tally: Tally, shelf: Shelf | None, known: store.Remembered) -> Memory:
+def _filled(attempt: Attempt, tally: Tally, shelf: Shelf | By, known: store.Remembered) -> Memory:
     second = attempt.second
     first = min(second if known.first_second is None else known.first_second, second)
-    if shelf is None:
-        device = attempt.traces.device
-        assert device is not None, "it was asked for its link"
-        tally.linked_at = first
-        name = link_name(attempt.wallet_id, device.key)
+    if isinstance(shelf, By):
+        linked = attempt.trace(shelf)
+        assert linked is not None, "it was asked for its link"
+        tally.link(shelf, first, second)
+        name = link_name(attempt.wallet_id, linked.key)
         return Memory(program_id=attempt.program_id, name=name, first_second=first)
     trace = attempt.trace(shelf.by)
     assert trace is not None, "it was counted by it"

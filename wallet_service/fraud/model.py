@@ -67,7 +67,7 @@ class Measure(StrEnum):
     AGE = "age"
     """Seconds since it was first seen; of a wallet, since it was opened."""
     LINK_AGE = "link_age"
-    """Seconds since this device was first seen with this wallet."""
+    """Seconds since this device (or address, or payment method) was first seen with this wallet."""
     CREDENTIALS_AGE = "credentials_age"
     """Seconds since the customer's credentials were changed, if the caller tells."""
     VALUE = "value"
@@ -85,6 +85,7 @@ class Window(StrEnum):
     MINUTE = "minute"
     HOUR = "hour"
     DAY = "day"
+    WEEK = "week"
 
     @property
     def seconds(self) -> int:
@@ -92,7 +93,34 @@ class Window(StrEnum):
         return _SECONDS[self]
 
 
-_SECONDS: Final = {Window.MINUTE: 60, Window.HOUR: 3_600, Window.DAY: DAY_SECONDS}
+_SECONDS: Final = {
+    Window.MINUTE: 60, Window.HOUR: 3_600, Window.DAY: DAY_SECONDS, Window.WEEK: 7 * DAY_SECONDS,
+}  # fmt: skip
+
+
+def _reading(measure: Measure, by: By, window: Window | None, kind: str) -> str:
+    where = f"{measure}.{by}"
+    if window is None:
+        return where
+    return f"{where}.{window}" + (f".{kind}" if kind else "")
+
+
+class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What must be true as well for a limit to speak: a measure above its bound, or below it."""
+
+    measure: Measure
+    of: Of | None = None
+    """What is counted, if not what the limit speaks of: a redemption may be judged by what was bought before."""
+    kind: str = ""
+    by: By = By.WALLET
+    window: Window | None = None
+    above: int | None = None
+    below: int | None = None
+
+    def reading(self, spoken_of: Of) -> str:
+        """Return the name of what it measures among the signals of whatever the limit speaks of."""
+        name = _reading(self.measure, self.by, self.window, self.kind)
+        return name if self.of in {None, spoken_of} else f"{self.of}.{name}"
 
 
 class Limit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -115,6 +143,8 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     """Only for amounts from here on."""
     from_share_bp: int = 0
     """Only for redemptions that take at least this share of what the wallet has."""
+    all_of: tuple[Condition, ...] = ()
+    """It speaks only where each of these is true as well."""
     unknown: Verdict = Verdict.ALLOW
     unknown_from_minor: int = 0
     shadow: bool = False
@@ -123,10 +153,7 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     @property
     def reading(self) -> str:
         """The name of what it measures among the signals."""
-        where = f"{self.measure}.{self.by}"
-        if self.window is None:
-            return where
-        return f"{where}.{self.window}" + (f".{self.kind}" if self.kind else "")
+        return _reading(self.measure, self.by, self.window, self.kind)
 
 
 class DeviceRules(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

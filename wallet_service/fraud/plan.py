@@ -6,13 +6,14 @@ never less than the window, at most a sixth more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-from wallet_service.fraud.model import By, Limit, Measure, Of, Policy, Verdict, Window
+from wallet_service.fraud.model import By, Condition, Limit, Measure, Of, Policy, Verdict, Window
 
 BUCKET_SECONDS: Final = {window: window.seconds // 6 for window in Window}
-_LETTERS: Final = {Window.MINUTE: "m", Window.HOUR: "h", Window.DAY: "d"}
+_LETTERS: Final = {Window.MINUTE: "m", Window.HOUR: "h", Window.DAY: "d", Window.WEEK: "w"}
 _COUNTED: Final = (Measure.COUNT, Measure.AMOUNT, Measure.FAILURES)
 _DISTINCT: Final = frozenset({Measure.WALLETS, Measure.DEVICES})
 
@@ -51,6 +52,10 @@ class Shelf:
     """What the names of its records begin with."""
     readings: tuple[str, ...]
     """What it answers, in order, but for its age."""
+    only_read: bool = False
+    """It is counted by attempts of another kind."""
+    weekly: bool = False
+    """Its records are kept for weeks, apart from those that only a day needs."""
 
     @property
     def remembers(self) -> bool:
@@ -71,54 +76,86 @@ class Plan:
 
     redemption: tuple[Shelf, ...]
     events: tuple[Shelf, ...]
-    link: bool
-    """The age of a device's link to its wallet is asked for."""
+    links: tuple[By, ...]
+    """Of what the age of its link to the wallet is asked for."""
     failures: tuple[Shelf, ...]
     anomaly: bool
     ring: bool
 
     def shelves(self, of: Of, kind: str) -> tuple[Shelf, ...]:
-        """Return what is counted of this."""
+        """Return what is counted of this, and what is only read for it."""
         if of is Of.REDEMPTION:
             return self.redemption
-        return tuple(shelf for shelf in self.events if shelf.stream in {"e", f"e.{kind}"})
+        return tuple(shelf for shelf in self.events if shelf.only_read or shelf.stream in {"e", f"e.{kind}"})
+
+
+class _Place(NamedTuple):
+    """Where something is counted, and for whom: a shelf that another kind of attempt counts in is only read."""
+
+    asked_of: Of
+    by: By
+    stream: str
+    only_read: bool
+    weekly: bool
 
 
 def plan_of(policy: Policy) -> Plan:
     """Return what a policy needs to be counted."""
-    drafts: dict[tuple[By, str], _Draft] = {}
+    drafts: dict[_Place, _Draft] = {}
     for limit in policy.limits:
-        if limit.measure in _COUNTED or limit.measure in _DISTINCT or _asks_age(limit):
-            stream = "r" if limit.of is Of.REDEMPTION else "e" + (f".{limit.kind}" if limit.kind else "")
-            _note(drafts.setdefault((limit.by, stream), _Draft()), limit)
-    shelves = [_shelf(by, stream, draft) for (by, stream), draft in drafts.items()]
-    measures = {limit.measure for limit in policy.limits}
-    redemption = tuple(shelf for shelf in shelves if shelf.stream == "r")
+        _ask(drafts, limit, limit.of, limit.of, limit.reading)
+        for condition in limit.all_of:
+            of = condition.of or limit.of
+            # It is counted where it happens, whatever reads it.
+            _ask(drafts, condition, of, of, condition.reading(of))
+            _ask(drafts, condition, of, limit.of, condition.reading(limit.of))
+    shelves = [(place.asked_of, _shelf(place, draft)) for place, draft in drafts.items()]
+    asked: list[Limit | Condition] = [*policy.limits]
+    asked += [condition for limit in policy.limits for condition in limit.all_of]
+    measures = {each.measure for each in asked}
+    redemption = tuple(shelf for of, shelf in shelves if of is Of.REDEMPTION)
     return Plan(
-        redemption=redemption, events=tuple(shelf for shelf in shelves if shelf.stream != "r"),
-        link=policy.devices.second_device is not Verdict.ALLOW or Measure.LINK_AGE in measures,
-        failures=tuple(s for s in redemption if any(c.measure is Measure.FAILURES for c in s.counted)),
+        redemption=redemption, events=tuple(shelf for of, shelf in shelves if of is Of.EVENT),
+        links=_links(policy, asked),
+        failures=tuple(
+            s for s in redemption if not s.only_read and any(c.measure is Measure.FAILURES for c in s.counted)
+        ),
         anomaly=Measure.ANOMALY in measures, ring=Measure.RING in measures,
     )  # fmt: skip
 
 
-def _shelf(by: By, stream: str, draft: _Draft) -> Shelf:
+def _links(policy: Policy, asked: Sequence[Limit | Condition]) -> tuple[By, ...]:
+    wanted = {
+        By.DEVICE if each.by is By.WALLET else each.by for each in asked if each.measure is Measure.LINK_AGE
+    }
+    if policy.devices.second_device is not Verdict.ALLOW:
+        wanted.add(By.DEVICE)
+    return tuple(by for by in By if by in wanted)
+
+
+def _shelf(place: _Place, draft: _Draft) -> Shelf:
     return Shelf(
-        by=by, stream=stream, counted=tuple(draft.counted.values()),
+        by=place.by, stream=place.stream, counted=tuple(draft.counted.values()),
         distinct=tuple((window, reading) for reading, window in draft.distinct.items()), age=draft.age,
-        name=f"{stream}:{by}:", readings=(*draft.counted, *draft.distinct),
+        name=f"{place.stream}:{place.by}:", readings=(*draft.counted, *draft.distinct), only_read=place.only_read,
+        weekly=place.weekly,
     )  # fmt: skip
 
 
-def _asks_age(limit: Limit) -> bool:
-    return limit.measure is Measure.AGE and limit.by is not By.WALLET
-
-
-def _note(draft: _Draft, limit: Limit) -> None:
-    reading = limit.reading
-    if limit.measure is Measure.AGE:
+def _ask(
+    drafts: dict[_Place, _Draft], asked: Limit | Condition, counted_of: Of, asked_of: Of, reading: str
+) -> None:
+    """Note what must be counted, or read, so that one kind of attempt can be judged by this."""
+    is_age = asked.measure is Measure.AGE and asked.by is not By.WALLET
+    if not (asked.measure in _COUNTED or asked.measure in _DISTINCT or is_age):
+        return
+    kind = asked.kind
+    stream = "r" if counted_of is Of.REDEMPTION else "e" + (f".{kind}" if kind else "")
+    place = _Place(asked_of, asked.by, stream, counted_of is not asked_of, asked.window is Window.WEEK)
+    draft = drafts.setdefault(place, _Draft())
+    if is_age:
         draft.age = reading
-    elif limit.window is not None and limit.measure in _DISTINCT:
-        draft.distinct[reading] = limit.window
-    elif limit.window is not None:
-        draft.counted[reading] = Counted(measure=limit.measure, window=limit.window, reading=reading)
+    elif asked.window is not None and asked.measure in _DISTINCT:
+        draft.distinct[reading] = asked.window
+    elif asked.window is not None:
+        draft.counted[reading] = Counted(measure=asked.measure, window=asked.window, reading=reading)

@@ -2,16 +2,20 @@
 
 Precedence: a trusted wallet is allowed. Otherwise every limit and rule speaks, and the severest verdict is acted on,
 with every reason for any verdict listed in the order of the policy. Limits by a trusted device or address are silent.
-What is in shadow is listed apart and changes nothing. A reservation that is refused for its second device alone is
+A limit with conditions speaks only where all of them are true. What is in shadow is listed apart and changes nothing. A reservation that is refused for its second device alone is
 refused as a conflict of devices, any other as fraud.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Final, NamedTuple, assert_never
 
 from wallet_service.fraud.model import (
     By,
+    Condition,
     Judgement,
     Limit,
     Measure,
@@ -35,6 +39,13 @@ _TOLD: Final = frozenset({Measure.CREDENTIALS_AGE, Measure.ATTESTATION})
 """What only the caller can tell: untold is not unknown, it is absent."""
 
 
+_SIGNALS: Final = {
+    Measure.CREDENTIALS_AGE: "credentials_age_seconds", Measure.VALUE: "amount", Measure.ANOMALY: "anomaly",
+    Measure.RING: "ring",
+}  # fmt: skip
+"""Where among the signals a measure stands."""
+
+
 class Judge:
     """The judge of one policy. Almost always nothing speaks, and that is found out before anything is made of it."""
 
@@ -49,33 +60,56 @@ class Judge:
             for by in By
             if any(limit.by is by for limit in counted)
         }
-        self._others = [limit for limit in redemptions if limit not in counted]
+        self._others = [(limit, _finder(limit)) for limit in redemptions if limit not in counted]
 
     def __call__(self, signals: Signals) -> Judgement:
         """Judge as `judge` does."""
-        if signals.of is Of.REDEMPTION and self._nothing_speaks(signals):
-            return _ALLOWED
-        return judge(signals, self._policy)
+        unknown = self._silence(signals) if signals.of is Of.REDEMPTION else None
+        if unknown is None:
+            return judge(signals, self._policy)
+        return Judgement(unknown=unknown) if unknown else _ALLOWED
 
-    def _nothing_speaks(self, signals: Signals) -> bool:
+    def _silence(self, signals: Signals) -> tuple[str, ...] | None:
+        """Return the limits of which nobody can tell, if nothing speaks for certain; None: look closer."""
         readings, policy = signals.readings, self._policy
         for by, limits in self._counted.items():
             if by is By.WALLET or signals.traces.by(by) is not None:
                 for reading, above in limits:
-                    found = readings.get(reading)
-                    if found is None or found > above:
-                        return False
-        for limit in self._others:
-            found = _found(limit, signals)
-            if found is None or _passes_bound(limit, found):
-                return False
+                    counted = readings.get(reading)
+                    if counted is None or counted > above:
+                        return None
+        unknown: tuple[str, ...] = ()
+        for limit, find in self._others:
+            found = find(signals)
+            if found is None:
+                if limit.unknown is not Verdict.ALLOW:
+                    return None
+                if _is_unknown(limit, signals, policy.trusted):
+                    unknown = (*unknown, limit.name)
+            elif _passes_bound(limit, found):
+                return None
         above_minor = policy.review.above_minor
-        return (
+        silent = (
             not signals.second_device
             and (signals.traces.device is not None or policy.devices.missing is Verdict.ALLOW)
             and (above_minor is None or signals.amount <= above_minor)
             and signals.wallet_id not in policy.trusted.wallets
         )
+        return unknown if silent else None
+
+
+def _finder(limit: Limit) -> Callable[[Signals], int | None]:
+    """Return what finds the measure of a limit that is no count: for each redemption, so found out once."""
+    name = _SIGNALS.get(limit.measure)
+    if limit.measure is Measure.AGE and limit.by is By.WALLET:
+        name = "wallet_age_seconds"
+    if limit.measure is Measure.LINK_AGE and _measured_by(limit) is By.DEVICE:
+        name = "link_age_seconds"
+    return partial(_found, limit) if name is None else attrgetter(name)
+
+
+def _is_unknown(limit: Limit, signals: Signals, trusted: Trusted) -> bool:
+    return _applies(limit, signals, trusted) and _speaks(limit, signals, trusted) is None
 
 
 _ALLOWED: Final = Judgement()
@@ -98,12 +132,12 @@ def judge(signals: Signals, policy: Policy) -> Judgement:
     for limit in policy.limits:
         if not _applies(limit, signals, policy.trusted):
             continue
-        found = _found(limit, signals)
-        if found is None:
+        passes = _speaks(limit, signals, policy.trusted)
+        if passes is None:
             unknown.append(limit.name)
             verdict = limit.unknown if signals.amount >= limit.unknown_from_minor else Verdict.ALLOW
         else:
-            verdict = limit.verdict if _passes_bound(limit, found) else Verdict.ALLOW
+            verdict = limit.verdict if passes else Verdict.ALLOW
         if verdict is not Verdict.ALLOW:
             voices.append(_Voice(limit.name, verdict, limit.shadow))
     if signals.of is Of.REDEMPTION:
@@ -119,36 +153,73 @@ def _applies(limit: Limit, signals: Signals, trusted: Trusted) -> bool:
         return False
     if limit.from_share_bp and signals.share_bp is not None and signals.share_bp < limit.from_share_bp:
         return False
-    if limit.measure in _TOLD:
-        return _found(limit, signals) is not None
-    by = By.DEVICE if limit.measure is Measure.LINK_AGE else limit.by
-    traces = signals.traces
+    return _was_told(limit, signals) and not _is_trusted(limit, signals, trusted)
+
+
+def _was_told(asked: Limit | Condition, signals: Signals) -> bool:
+    """Whether the caller told what this is measured by."""
+    if asked.measure in _TOLD:
+        return _found(asked, signals) is not None
+    by = _measured_by(asked)
+    return by is By.WALLET or signals.traces.by(by) is not None
+
+
+def _is_trusted(asked: Limit | Condition, signals: Signals, trusted: Trusted) -> bool:
+    """Whether this is measured by a device or an address that the policy trusts."""
+    by = _measured_by(asked)
     match by:
-        case By.WALLET:
-            return True
         case By.DEVICE:
-            return traces.device is not None and not traces.device.is_one_of(trusted.devices)
+            return signals.traces.device is not None and signals.traces.device.is_one_of(trusted.devices)
         case By.ADDRESS:
-            return traces.address is not None and not traces.address.is_one_of(trusted.addresses)
-        case By.PAYMENT:
-            return traces.payment is not None
-        case By.REFERRER:
-            return traces.referrer is not None
+            return signals.traces.address is not None and signals.traces.address.is_one_of(trusted.addresses)
+        case By.WALLET | By.PAYMENT | By.REFERRER:
+            return False
         case _:
             assert_never(by)
 
 
-def _found(limit: Limit, signals: Signals) -> int | None:
-    """Return what a limit measures; None: nobody can tell."""
-    match limit.measure:
+def _measured_by(asked: Limit | Condition) -> By:
+    """Return what this is measured by: an age of a link is that of the device unless something else is said."""
+    if asked.measure is Measure.LINK_AGE and asked.by is By.WALLET:
+        return By.DEVICE
+    return asked.by
+
+
+def _speaks(limit: Limit, signals: Signals, trusted: Trusted) -> bool | None:
+    """Whether a limit that applies has its say; None: nobody can tell.
+
+    One condition that is certainly false silences it. What the caller did not tell excuses nobody: such a condition
+    counts as true, or a shop that tells no addresses would have no limit on strange devices at strange addresses.
+    """
+    found = _found(limit, signals)
+    passes = None if found is None else _passes_bound(limit, found)
+    for condition in limit.all_of:
+        if passes is False:
+            break
+        if not _was_told(condition, signals):
+            continue
+        holds = False if _is_trusted(condition, signals, trusted) else _holds(condition, signals)
+        if not holds:
+            passes = False if holds is False else None
+    return passes
+
+
+def _holds(condition: Condition, signals: Signals) -> bool | None:
+    found = _found(condition, signals)
+    if found is None:
+        return None
+    if condition.below is not None:
+        return found < condition.below
+    return condition.above is not None and found > condition.above
+
+
+def _found(asked: Limit | Condition, signals: Signals) -> int | None:
+    """Return what a limit or a condition measures; None: nobody can tell."""
+    match asked.measure:
         case Measure.COUNT | Measure.AMOUNT | Measure.FAILURES | Measure.WALLETS | Measure.DEVICES:
-            return signals.readings.get(limit.reading)
-        case Measure.AGE:
-            if limit.by is By.WALLET:
-                return signals.wallet_age_seconds
-            return signals.readings.get(limit.reading)
-        case Measure.LINK_AGE:
-            return signals.link_age_seconds
+            return signals.readings.get(_reading(asked, signals))
+        case Measure.AGE | Measure.LINK_AGE:
+            return _age(asked, signals)
         case Measure.CREDENTIALS_AGE:
             return signals.credentials_age_seconds
         case Measure.VALUE:
@@ -161,7 +232,21 @@ def _found(limit: Limit, signals: Signals) -> int | None:
         case Measure.RING:
             return signals.ring
         case _:
-            assert_never(limit.measure)
+            assert_never(asked.measure)
+
+
+def _age(asked: Limit | Condition, signals: Signals) -> int | None:
+    match asked.measure, _measured_by(asked):
+        case Measure.AGE, By.WALLET:
+            return signals.wallet_age_seconds
+        case Measure.LINK_AGE, By.DEVICE:
+            return signals.link_age_seconds
+        case _:
+            return signals.readings.get(_reading(asked, signals))
+
+
+def _reading(asked: Limit | Condition, signals: Signals) -> str:
+    return asked.reading if isinstance(asked, Limit) else asked.reading(signals.of)
 
 
 def _passes_bound(limit: Limit, found: int) -> bool:

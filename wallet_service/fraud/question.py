@@ -5,6 +5,7 @@ Flat lists and shapes that are said once: most of what a decision costs here is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ from wallet_service.kernel.ids import ProgramId
 DAY_SECONDS: Final = 86_400
 _TTL_SECONDS: Final = 3 * DAY_SECONDS
 """Of a day's records: they are read on their own day and on the next."""
+_WEEKLY: Final = "w"
+_WEEKLY_DAYS: Final = 7
+_WEEKLY_TTL_SECONDS: Final = 21 * DAY_SECONDS
 _MEMBER_CHARS: Final = 24
 _NUMBER_MAX: Final = 2**53
 _ADD: Final = {Measure.COUNT: 1, Measure.AMOUNT: 2, Measure.FAILURES: 0}
@@ -33,8 +37,19 @@ class Tally:
     readings: dict[str, int] = field(default_factory=dict)
     unseen: list[Shelf] = field(default_factory=list)
     """Places where it was never seen as far as the cache knows: the database is asked."""
-    linked_at: int | None = None
-    """The second when its device was first seen with its wallet; None: the cache does not know."""
+    linked: dict[By, int] = field(default_factory=dict)
+    """The second when its device (address, payment method) was first seen with its wallet, where the cache knows."""
+
+    @property
+    def linked_at(self) -> int | None:
+        """When its device was first seen with its wallet."""
+        return self.linked.get(By.DEVICE)
+
+    def link(self, by: By, first: int, second: int) -> None:
+        """Note since when something is linked with the wallet."""
+        self.linked[by] = first
+        if by is not By.DEVICE:
+            self.readings[f"{Measure.LINK_AGE}.{by}"] = max(0, second - first)
 
 
 def link_name(wallet_id: str, device: str) -> str:
@@ -47,14 +62,23 @@ def member_of(text: str) -> str:
     return text[:_MEMBER_CHARS]
 
 
-class Group:
-    """The records of one program that a script works on, and what it is to do with them."""
+Kept = tuple[ProgramId, bool]
+"""Whose records, and whether they are kept for weeks: whoever buys on Mondays is not seen on any day between."""
 
-    __slots__ = ("former", "lines", "names", "others")
+
+Asked = tuple[int, int, Shelf | By]
+"""The number of an attempt, its second, and where it is counted, or of what its link to the wallet is asked."""
+
+
+class Group:
+    """The records of one program that a script works on, what it is to do with them, and who asked."""
+
+    __slots__ = ("asked", "former", "lines", "names", "others")
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
         self.lines: list[Any] = []
+        self.asked: list[Asked] = []
         self.others: dict[int, list[int]] = {}
         self.former: dict[int, list[str]] = {}
 
@@ -64,33 +88,46 @@ class Group:
 
 
 class Groups:
-    """Groups by program."""
+    """Groups by program, those of weeks apart."""
 
     __slots__ = ("_groups",)
 
     def __init__(self) -> None:
-        self._groups: dict[ProgramId, Group] = {}
+        self._groups: dict[Kept, Group] = {}
 
-    def of(self, program_id: ProgramId) -> Group:
+    def of(self, kept: Kept) -> Group:
         """Return the group of a program."""
-        found = self._groups.get(program_id)
+        found = self._groups.get(kept)
         if found is None:
-            found = self._groups[program_id] = Group()
+            found = self._groups[kept] = Group()
         return found
+
+    def asked(self) -> list[Asked]:
+        """Return who asked, in the order in which the answers come."""
+        return [line for group in self._groups.values() for line in group.asked]
 
     def plain(self, day: int) -> list[tuple[Any, ...]]:
         """Return the groups as the scripts take them; `day` is the real one, whatever a program's test clock says."""
         return [
-            (
-                f"fraud:{program_id}:{day}", f"fraud:{program_id}:{day - 1}", _TTL_SECONDS, list(group.names),
-                group.lines, group.others, group.former,
-            )
-            for program_id, group in self._groups.items()
-        ]  # fmt: skip
+            (*_hashes(*kept, day), list(group.names), group.lines, group.others, group.former)
+            for kept, group in self._groups.items()
+        ]
 
     def packed(self, day: int) -> bytes:
         """Return the argument of a script."""
         return _pack(self.plain(day))
+
+
+def _hashes(program_id: ProgramId, weekly: bool, day: int) -> tuple[str, str, int]:  # noqa: FBT001
+    """Return where records are now, where they were before, and how long they live."""
+    if weekly:
+        week = day // _WEEKLY_DAYS
+        return (
+            f"fraud:{program_id}:{_WEEKLY}{week}",
+            f"fraud:{program_id}:{_WEEKLY}{week - 1}",
+            _WEEKLY_TTL_SECONDS,
+        )
+    return f"fraud:{program_id}:{day}", f"fraud:{program_id}:{day - 1}", _TTL_SECONDS
 
 
 Step = tuple[By, str, int, bool, Shelf]
@@ -104,15 +141,16 @@ class Question:
         self._shapes: list[Any] = [((), (), (), (), 0)]
         self._steps: dict[tuple[Plan, Of, str, int], list[Step]] = {}
         self._groups = Groups()
-        self._asked: dict[ProgramId, list[tuple[int, int, Shelf | None]]] = {}
 
     def add(self, number: int, attempt: Attempt, plan: Plan) -> None:
         """Ask about an attempt."""
         program_id, second, traces = attempt.program_id, attempt.second, attempt.traces
-        group, asked = self._groups.of(program_id), self._asked.setdefault(program_id, [])
-        names, lines, wallet_id = group.names, group.lines, attempt.wallet_id
+        wallet_id = attempt.wallet_id
         at = (plan, attempt.of, attempt.kind, second)
+        daily = self._groups.of((program_id, False))
         for by, name, shape, distinct, shelf in self._steps.get(at) or self._planned(at):
+            group = self._groups.of((program_id, True)) if shelf.weekly else daily
+            names = group.names
             if by is By.WALLET:
                 place = names.setdefault(name + wallet_id, len(names) + 1)
                 member = _device_member(attempt, group, place) if distinct else ""
@@ -124,15 +162,17 @@ class Question:
                 if trace.others:
                     group.others[place] = [group.place(name + other) for other in trace.others]
                 member = member_of(wallet_id) if distinct else ""
-            lines += (shape, place, attempt.amount, member)
-            asked.append((number, second, shelf))
-        device = traces.device
-        if plan.link and device is not None:
-            place = group.place(link_name(wallet_id, device.key))
-            if device.others:
-                group.others[place] = [group.place(link_name(wallet_id, other)) for other in device.others]
-            lines += (_LINK_SHAPE, place, 0, "")
-            asked.append((number, second, None))
+            group.lines += (shape, place, attempt.amount, member)
+            group.asked.append((number, second, shelf))
+        for by in plan.links:
+            trace = traces.by(by)
+            if trace is None:
+                continue
+            place = daily.place(link_name(wallet_id, trace.key))
+            if trace.others:
+                daily.others[place] = [daily.place(link_name(wallet_id, other)) for other in trace.others]
+            daily.lines += (_LINK_SHAPE, place, 0, "")
+            daily.asked.append((number, second, by))
 
     def _planned(self, at: tuple[Plan, Of, str, int]) -> list[Step]:
         plan, of, kind, second = at
@@ -141,7 +181,7 @@ class Question:
             self._shapes.append(
                 (
                     [counted.prefix for counted in shelf.counted], [counted.bucket(second) for counted in shelf.counted],
-                    [_ADD[counted.measure] for counted in shelf.counted],
+                    [0 if shelf.only_read else _ADD[counted.measure] for counted in shelf.counted],
                     [second - window.seconds for window, _ in shelf.distinct], second,
                 )
             )  # fmt: skip
@@ -152,7 +192,7 @@ class Question:
     @property
     def empty(self) -> bool:
         """Whether nothing is asked."""
-        return not any(self._asked.values())
+        return not self._groups.asked()
 
     def packed(self, day: int) -> bytes:
         """Return the argument of the script."""
@@ -164,27 +204,36 @@ class Question:
             answers = _unpack(raw)
         except msgspec.MsgspecError:
             return False
-        asked = [line for lines in self._asked.values() for line in lines]
-        if len(answers) != sum(1 if shelf is None else len(shelf.readings) + 1 for _, _, shelf in asked):
+        asked = self._groups.asked()
+        if len(answers) != sum(
+            1 if isinstance(shelf, By) else len(shelf.readings) + 1 for _, _, shelf in asked
+        ):
             return False
         start = 0
         for number, second, shelf in asked:
             tally = tallies[number]
-            if shelf is None:
+            if isinstance(shelf, By):
                 first, start = answers[start], start + 1
-                tally.linked_at = first if first > 0 else None
+                if first > 0:
+                    tally.link(shelf, first, second)
                 continue
-            for name in shelf.readings:
-                found, start = answers[start], start + 1
-                if 0 <= found < _NUMBER_MAX:
-                    tally.readings[name] = found
-            first, start = answers[start], start + 1
-            if shelf.age or shelf.distinct:
-                if first <= 0:
-                    tally.unseen.append(shelf)
-                elif shelf.age:
-                    tally.readings[shelf.age] = max(0, second - first)
+            end = start + len(shelf.readings)
+            _take(tally, shelf, second, answers[start : end + 1])
+            start = end + 1
         return True
+
+
+def _take(tally: Tally, shelf: Shelf, second: int, answers: Sequence[int]) -> None:
+    """Take in what one place answered: its readings, then when it was first seen."""
+    for name, found in zip(shelf.readings, answers, strict=False):
+        if 0 <= found < _NUMBER_MAX:
+            tally.readings[name] = found
+    first = answers[-1]
+    if shelf.age or shelf.distinct:
+        if first <= 0:
+            tally.unseen.append(shelf)
+        elif shelf.age:
+            tally.readings[shelf.age] = max(0, second - first)
 
 
 def _device_member(attempt: Attempt, group: Group, place: int) -> str:

@@ -93,12 +93,15 @@ class Fraud:
         """Return what may be kept of where a call comes from."""
         return self._keys.traces(context)
 
-    def ask(self, ruled: Sequence[Ruled]) -> Hearing:
-        """Begin to count at most ASKED_MAX attempts; nobody waits for it longer than twice the budget."""
+    def ask(self, ruled: Sequence[Ruled], *, before: int = 0) -> Hearing:
+        """Begin to count at most ASKED_MAX attempts, after so many other questions of the same call.
+
+        Nobody waits for it longer than twice the budget, and once more for each question before it.
+        """
         self.counts.gathered += len(ruled)
         future = self._asked.get(_Asked(ruled=ruled))
         future.add_done_callback(self._failed)
-        return Hearing(future, asyncio.get_running_loop().time() + 2 * self._budget_seconds)
+        return Hearing(future, asyncio.get_running_loop().time() + (2 + before) * self._budget_seconds)
 
     async def gather(self, ruled: Sequence[Ruled]) -> list[Signals]:
         """Count attempts and return what is known of each, within the budget; concurrent callers share a round trip."""
@@ -231,8 +234,8 @@ class Fraud:
             return
         self.behind.saw(attempt)
         if judgement.verdict is Verdict.ALLOW and not failed:
-            for advisor in (self.anomaly, self.rings):
-                if advisor is not None:
+            for advisor, asked in ((self.anomaly, in_force.plan.anomaly), (self.rings, in_force.plan.ring)):
+                if advisor is not None and asked:
                     self.behind.granted(advisor, attempt)
         if failed:
             self.behind.correct(corrections_of(attempt, in_force.plan, failed=True))

@@ -33,7 +33,7 @@ from wallet_service.runtime.errors import (
 from wallet_service.runtime.session import Session
 
 ATTEMPTS_MAX: Final = 8
-SHARE_MIN: Final = 32
+SHARE_MIN: Final = 64
 """What waits is shared out among the sessions, so that one batch is decided while the other is in the database; but a
 batch of fewer commands costs more than it gains."""
 LOCK_FROM_ATTEMPT: Final = 3

@@ -1,7 +1,8 @@
 """Concurrent calls gathered into Execute batches, without waiting for company.
 
 While fewer than two batches are on the wire, what has come in goes out at once; while two are, the next one collects.
-An idle client adds no wait, a busy one fills batches by itself.
+An idle client adds no wait, a busy one fills batches by itself. A crowd goes out in up to four batches: if all were
+answered together, all would ask again together, and client, service and database would take turns instead of working.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ from wallet_client.status import refused_in_batch
 
 BATCH_MAX: Final = 512
 ON_WIRE_MAX: Final = 2
+ON_WIRE_CROWDED_MAX: Final = 4
+CROWD: Final = 64
+"""So many calls that wait are worth a batch of their own."""
 QUEUE_MAX: Final = 65_536
 OPERATION_BYTES_MAX: Final = 4_096
 """A larger operation travels alone, so that no batch outgrows the message limit by the size of one."""
@@ -111,15 +115,14 @@ class Gatherer:
     A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, still counts.
     """
 
-    def __init__(self, send: Send, *, batch_max: int = BATCH_MAX, on_wire_max: int = ON_WIRE_MAX) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._batch_max = batch_max
-        self._on_wire_max = on_wire_max
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
         self._deadlines = Deadlines[_Waiting](self._loop, _time_is_up)
         self._queue: deque[_Waiting] = deque()
         self._on_wire: set[asyncio.Task[None]] = set()
+        self._sent = 0
         self._waking = False
         self._allowed = True
 
@@ -132,7 +135,7 @@ class Gatherer:
             raise Overloaded(_local("OVERLOADED", "Too many calls wait in this client."))
         waiting = _Waiting(kind.name, operation_bytes(kind.tag, body), self._loop.create_future(), deadline)
         self._queue.append(waiting)
-        if not self._waking and len(self._on_wire) < self._on_wire_max:
+        if not self._waking and self._may_send():
             # A turn of the loop later, so that calls made in the same turn go together.
             self._waking = True
             self._loop.call_soon(self._wake)
@@ -158,17 +161,25 @@ class Gatherer:
 
     def _wake(self) -> None:
         self._waking = False
-        while self._queue and len(self._on_wire) < self._on_wire_max:
+        while self._queue and self._may_send():
             batch = self._next_batch()
             if batch:
                 task = self._loop.create_task(self._carry(batch))
                 self._on_wire.add(task)
+                self._sent += len(batch)
                 task.add_done_callback(partial(self._landed, batch))
 
+    def _may_send(self) -> bool:
+        crowded = len(self._queue) >= CROWD
+        return len(self._on_wire) < (ON_WIRE_CROWDED_MAX if crowded else ON_WIRE_MAX)
+
     def _next_batch(self) -> list[_Waiting]:
+        """Take what goes out together: of a crowd its share, so that the others find a batch to go with, too."""
         batch: list[_Waiting] = []
         queue = self._queue
-        while queue and len(batch) < self._batch_max:
+        share = -(-(len(queue) + self._sent) // ON_WIRE_CROWDED_MAX)
+        most = min(BATCH_MAX, max(CROWD, share))
+        while queue and len(batch) < most:
             waiting = queue.popleft()
             if not waiting.future.done():
                 waiting.sent = True
@@ -178,6 +189,7 @@ class Gatherer:
     def _landed(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
         """Leave nobody waiting, whatever ended the batch. Runs after those just answered have made their next call."""
         self._on_wire.discard(task)
+        self._sent -= len(batch)
         cause = None if task.cancelled() else task.exception()
         for waiting in batch:
             if not waiting.future.done():

@@ -108,7 +108,7 @@ class _FraudMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FraudMea
     FRAUD_MEASURE_AGE: _FraudMeasure.ValueType  # 6
     """Seconds since it was first seen; of a wallet, since it was opened."""
     FRAUD_MEASURE_LINK_AGE: _FraudMeasure.ValueType  # 7
-    """Seconds since this device was first seen with this wallet."""
+    """Seconds since this device (or, by address or payment, that) was first seen with this wallet."""
     FRAUD_MEASURE_CREDENTIALS_AGE: _FraudMeasure.ValueType  # 8
     """Seconds since the customer's credentials changed, if the caller tells."""
     FRAUD_MEASURE_VALUE: _FraudMeasure.ValueType  # 9
@@ -135,7 +135,7 @@ FRAUD_MEASURE_DEVICES: FraudMeasure.ValueType  # 5
 FRAUD_MEASURE_AGE: FraudMeasure.ValueType  # 6
 """Seconds since it was first seen; of a wallet, since it was opened."""
 FRAUD_MEASURE_LINK_AGE: FraudMeasure.ValueType  # 7
-"""Seconds since this device was first seen with this wallet."""
+"""Seconds since this device (or, by address or payment, that) was first seen with this wallet."""
 FRAUD_MEASURE_CREDENTIALS_AGE: FraudMeasure.ValueType  # 8
 """Seconds since the customer's credentials changed, if the caller tells."""
 FRAUD_MEASURE_VALUE: FraudMeasure.ValueType  # 9
@@ -158,6 +158,8 @@ class _FraudWindowEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FraudWind
     FRAUD_WINDOW_MINUTE: _FraudWindow.ValueType  # 1
     FRAUD_WINDOW_HOUR: _FraudWindow.ValueType  # 2
     FRAUD_WINDOW_DAY: _FraudWindow.ValueType  # 3
+    FRAUD_WINDOW_WEEK: _FraudWindow.ValueType  # 4
+    """Of counts, amounts and failures."""
 
 class FraudWindow(_FraudWindow, metaclass=_FraudWindowEnumTypeWrapper):
     """How far back a limit looks."""
@@ -166,6 +168,8 @@ FRAUD_WINDOW_UNSPECIFIED: FraudWindow.ValueType  # 0
 FRAUD_WINDOW_MINUTE: FraudWindow.ValueType  # 1
 FRAUD_WINDOW_HOUR: FraudWindow.ValueType  # 2
 FRAUD_WINDOW_DAY: FraudWindow.ValueType  # 3
+FRAUD_WINDOW_WEEK: FraudWindow.ValueType  # 4
+"""Of counts, amounts and failures."""
 Global___FraudWindow: _TypeAlias = FraudWindow  # noqa: Y015
 
 @_typing.final
@@ -241,6 +245,7 @@ class FraudLimit(_message.Message):
     UNKNOWN_FIELD_NUMBER: _builtins.int
     UNKNOWN_FROM_MINOR_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    ALL_OF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Like MANY_REDEMPTIONS."""
     measure: Global___FraudMeasure.ValueType
@@ -263,6 +268,10 @@ class FraudLimit(_message.Message):
     unknown_from_minor: _builtins.int
     shadow: _builtins.bool
     """Counted and reported, not acted on."""
+    @_builtins.property
+    def all_of(self) -> _containers.RepeatedCompositeFieldContainer[Global___FraudCondition]:
+        """It speaks only where each of these is true as well; at most eight."""
+
     def __init__(
         self,
         *,
@@ -280,10 +289,11 @@ class FraudLimit(_message.Message):
         unknown: Global___FraudVerdict.ValueType = ...,
         unknown_from_minor: _builtins.int = ...,
         shadow: _builtins.bool = ...,
+        all_of: _abc.Iterable[Global___FraudCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_above", b"_above", "_below", b"_below", "above", b"above", "below", b"below"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_above", b"_above", "_below", b"_below", "above", b"above", "below", b"below", "by", b"by", "from_minor", b"from_minor", "from_share_bp", b"from_share_bp", "kind", b"kind", "measure", b"measure", "name", b"name", "of", b"of", "shadow", b"shadow", "unknown", b"unknown", "unknown_from_minor", b"unknown_from_minor", "verdict", b"verdict", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_above", b"_above", "_below", b"_below", "above", b"above", "all_of", b"all_of", "below", b"below", "by", b"by", "from_minor", b"from_minor", "from_share_bp", b"from_share_bp", "kind", b"kind", "measure", b"measure", "name", b"name", "of", b"of", "shadow", b"shadow", "unknown", b"unknown", "unknown_from_minor", b"unknown_from_minor", "verdict", b"verdict", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__above: _TypeAlias = _typing.Literal["above"]  # noqa: Y015
     _WhichOneofArgType__above: _TypeAlias = _typing.Literal["_above", b"_above"]  # noqa: Y015
@@ -295,6 +305,50 @@ class FraudLimit(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__below) -> _WhichOneofReturnType__below | None: ...
 
 Global___FraudLimit: _TypeAlias = FraudLimit  # noqa: Y015
+
+@_typing.final
+class FraudCondition(_message.Message):
+    """What must be true as well for a limit to speak. What the caller did not tell excuses nobody: it counts as true."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: _builtins.int
+    OF_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    ABOVE_FIELD_NUMBER: _builtins.int
+    BELOW_FIELD_NUMBER: _builtins.int
+    measure: Global___FraudMeasure.ValueType
+    of: Global___FraudOf.ValueType
+    """What is counted, if not what the limit speaks of: a redemption may be judged by what was bought before."""
+    kind: _builtins.str
+    """Of events: only of this kind."""
+    by: Global___FraudBy.ValueType
+    """Absent: wallet."""
+    window: Global___FraudWindow.ValueType
+    above: _builtins.int
+    below: _builtins.int
+    def __init__(
+        self,
+        *,
+        measure: Global___FraudMeasure.ValueType = ...,
+        of: Global___FraudOf.ValueType = ...,
+        kind: _builtins.str = ...,
+        by: Global___FraudBy.ValueType = ...,
+        window: Global___FraudWindow.ValueType = ...,
+        above: _builtins.int = ...,
+        below: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "below", b"below", "bound", b"bound"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "below", b"below", "bound", b"bound", "by", b"by", "kind", b"kind", "measure", b"measure", "of", b"of", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_bound: _TypeAlias = _typing.Literal["above", "below"]  # noqa: Y015
+    _WhichOneofArgType_bound: _TypeAlias = _typing.Literal["bound", b"bound"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_bound) -> _WhichOneofReturnType_bound | None: ...
+
+Global___FraudCondition: _TypeAlias = FraudCondition  # noqa: Y015
 
 @_typing.final
 class FraudDeviceRules(_message.Message):
