@@ -84,7 +84,7 @@ def test_what_a_customers_token_may_call_changes_nothing():
 @pytest.mark.parametrize("method", [m for m in METHODS if RULES[wire_name(m)].writes], ids=wire_name)
 def test_every_call_that_changes_something_can_be_repeated_safely(method):
     """By an id of the caller's, or because it says the state it wants."""
-    ids = {"reservation_id", "commit_id", "extension_id", "operation_id"}
+    ids = {"reservation_id", "commit_id", "extension_id", "operation_id", "retry_id"}
     idempotent_by_content = {"OpenWallet", "PutProgram", "AdvanceClock", "Execute"}
     idempotent_by_content |= {"RecordEvent", "RecordEvents", "PutEarningPolicy"}  # by source and its own id
     idempotent_by_content |= {"PutRulesetDraft", "PublishRuleset", "PutCampaign", "PutSegment"}

@@ -22,6 +22,7 @@ COMMANDS = {
     "rules",
     "model",
     "review",
+    "events",
 }
 
 

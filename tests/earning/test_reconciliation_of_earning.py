@@ -84,6 +84,12 @@ LIES = {
         "more was taken back of an event than it earned",
         f"update earning.event set state = 4, clawed_back = amount + 1 where event_id = '{event('returned')}'",
     ),
+    "more was given up than was left": (
+        Invariant.RETURNS,
+        "was given up than it earned",
+        f"""update earning.event set result = jsonb_set(result::jsonb, '{{given_up}}', to_jsonb(amount))::json
+        where event_id = '{event("returned")}'""",
+    ),
     "a rejected event was credited": (
         Invariant.RETURNS,
         "was not credited has a credit",

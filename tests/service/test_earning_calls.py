@@ -9,7 +9,7 @@ import time
 import grpc
 import pytest
 from rig import ACCOUNTABLE, Api, Shop, calling, in_seconds, new_id, open_shop, refusal, token
-from wallet.v1 import earning_pb2, rules_pb2, types_pb2
+from wallet.v1 import earning_pb2, rules_pb2, types_pb2, wallet_pb2
 
 from wallet_service.transport.scopes import Scope
 
@@ -135,11 +135,60 @@ async def test_a_customer_sees_the_own_events_and_sends_none(api: Api, keys, pai
         assert (await refusal(stranger(request))).reason == "WALLET_NOT_FOUND"
 
 
+async def test_only_staff_retries_and_says_who_and_why_and_only_what_is_dead(api: Api, keys, pair) -> None:
+    shop = await earning_shop(api)
+    event_id = (await api(earning_pb2.RecordEventRequest(event=purchase(shop)))).event_id
+    await until(shop, event_id, earning_pb2.EVENT_STATE_CREDITED)
+    retry = earning_pb2.RetryEventRequest(
+        wallet=shop.ref, event_id=event_id, retry_id=new_id(), accountability=ACCOUNTABLE
+    )
+    refused = await refusal(api(retry))
+    assert (refused.status, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "EVENT_NOT_DEAD")
+    retry.event_id = new_id()
+    assert (await refusal(api(retry))).reason == "EVENT_NOT_FOUND"
+    retry.wallet.wallet_id = new_id()
+    assert (await refusal(api(retry))).reason in {"WALLET_NOT_FOUND", "EVENT_NOT_FOUND"}
+    retry.accountability.actor = ""
+    assert (await refusal(api(retry))).field == "accountability.actor"
+    own = token(keys, scopes=tuple(Scope), customer=(shop.program.program_id, "anna"))
+    till = token(keys, scopes=(Scope.EARNING_RECORD, Scope.EARNING_READ))
+    for other in (own, till):
+        async with calling(pair[0].address, other) as caller:
+            assert (await refusal(caller(retry))).status is grpc.StatusCode.PERMISSION_DENIED
+
+
 async def test_a_simulation_tells_what_would_be_earned_and_records_nothing(api: Api) -> None:
     shop = await earning_shop(api)
     found = await api(earning_pb2.SimulateEarnRequest(event=purchase(shop)))
     assert found.amount_minor == 500
     assert not (await api(earning_pb2.ListEventsRequest(wallet=shop.ref))).events
+
+
+async def test_what_a_policy_gives_up_is_shown_on_the_purchase_and_said(api: Api) -> None:
+    shop = await earning_shop(api)
+    policy = earning_pb2.EarningPolicy(claw_back=earning_pb2.CLAW_BACK_POLICY_NEVER)
+    put = earning_pb2.PutEarningPolicyRequest(
+        program_id=shop.program.program_id, policy=policy, accountability=ACCOUNTABLE
+    )
+    assert (await api(put)).policy.claw_back == earning_pb2.CLAW_BACK_POLICY_NEVER
+    # The other process hears of it, and of the rules, within its two seconds.
+    await asyncio.sleep(2.5)
+    event_id = (await api(earning_pb2.RecordEventRequest(event=purchase(shop)))).event_id
+    await until(shop, event_id, earning_pb2.EVENT_STATE_MATURED)
+    balance = (await shop.snapshot()).balance.available_minor
+    taken = wallet_pb2.AdjustWalletRequest(
+        wallet=shop.ref, operation_id=new_id(), delta_minor=100 - balance, accountability=ACCOUNTABLE
+    )
+    await api(taken)
+    back = earning_pb2.ReturnEvent(
+        order_ref="o1", return_ref="r", stage=earning_pb2.RETURN_STAGE_ACCEPTED, everything=True
+    )
+    answer = await api(earning_pb2.RecordEventRequest(event=purchase(shop, purchase=None, returned=back)))
+    await until(shop, answer.event_id, earning_pb2.EVENT_STATE_APPLIED)
+    said = await api(earning_pb2.ExplainEventRequest(wallet=shop.ref, event_id=event_id))
+    bought = said.event
+    assert (bought.clawed_back_minor, bought.owed_minor, bought.given_up_minor) == (100, 0, 400)
+    assert any("400 had been spent already and is given up" in remark for remark in said.remarks)
 
 
 async def test_the_policy_of_earning_is_versioned(api: Api) -> None:

@@ -42,7 +42,10 @@ async def put(shop: Shop, **policy) -> earning_pb2.EarningPolicy:
 )
 async def test_a_policy_of_expiry_is_kept_as_it_was_said(api: Api, policy) -> None:
     shop = await open_shop(api, 0)
-    assert await put(shop, **policy) == earning_pb2.EarningPolicy(**policy, version=1)
+    kept = earning_pb2.EarningPolicy(
+        **policy, version=1, claw_back=earning_pb2.CLAW_BACK_POLICY_ALLOW_NEGATIVE
+    )
+    assert await put(shop, **policy) == kept
 
 
 async def test_a_policy_from_before_there_were_kinds_says_which_it_is(api: Api) -> None:
@@ -62,6 +65,7 @@ async def test_a_policy_from_before_there_were_kinds_says_which_it_is(api: Api) 
         ({"expiry": 1, "expiry_days_min": 3}, "policy.expiry_days_min"),
         ({"expiry": 3, "expiry_days_min": -1}, "policy.expiry_days_min"),
         ({"expiry": 77}, "policy.expiry"),
+        ({"claw_back": 77}, "policy.claw_back"),
         ({"time_zone": "Mars/Olympus"}, "policy.time_zone"),
         ({"time_zone": "../../etc/passwd"}, "policy.time_zone"),
         ({"time_zone": "Europe"}, "policy.time_zone"),

@@ -10,6 +10,7 @@ import typer
 
 from wallet_service.cli import (
     demonstrating,
+    events,
     fraud,
     health,
     model,
@@ -74,6 +75,7 @@ app.command("migrate", rich_help_panel=_RUN)(serving.migrate)
 app.command("health", rich_help_panel=_RUN)(health.health)
 app.command("token", rich_help_panel=_USE)(tokens.token)
 app.add_typer(wallets.app, rich_help_panel=_USE)
+app.add_typer(events.app, rich_help_panel=_USE)
 app.add_typer(rules.app, rich_help_panel=_USE)
 app.add_typer(model.app, rich_help_panel=_USE)
 app.add_typer(fraud.app, rich_help_panel=_USE)

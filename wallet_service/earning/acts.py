@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from msgspec.structs import replace
 
 from wallet_service.earning.desk import act_id_of
-from wallet_service.earning.model import Act, ActKind, Event, EventKind, EventState, Paid
+from wallet_service.earning.model import Act, ActKind, ClawBackPolicy, Event, EventKind, EventState, Paid
 from wallet_service.kernel.clock import NEVER, Instant
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import CreditId, OperationId, ReservationId
@@ -43,7 +43,7 @@ def command_of(event: Event, act: Act) -> Command:
         case ActKind.CLAW_BACK:
             return ClawBack(
                 wallet_id=wallet_id, operation_id=operation_id, credit_id=credit_id, amount=act.amount, actor=ACTOR,
-                reason=act.reason,
+                reason=act.reason, stop_at_zero=act.claw_back is not ClawBackPolicy.ALLOW_NEGATIVE,
             )  # fmt: skip
         case ActKind.RESTORE:
             return Restore(
@@ -89,7 +89,12 @@ def without(event: Event, act: Act, refusal: Refusal) -> Event | None:
     if act.kind is ActKind.CLAW_BACK and refusal.reason in _NOT_THERE:
         facts = refusal.facts
         possible = min(act.amount, int(facts.get("possible_minor", facts.get("left_minor", "0"))))
-        result = replace(result, short=result.short + act.amount - possible)
+        missing = act.amount - possible
+        # What an event does not pay of older debts is owed on them still, whatever the policy.
+        if act.claw_back is ClawBackPolicy.NEVER and event.kind is EventKind.RETURN:
+            result = replace(result, given_up=result.given_up + missing)
+        else:
+            result = replace(result, short=result.short + missing)
     elif act.kind is ActKind.RESTORE and refusal.reason in _NOT_SPENT:
         possible = min(act.amount, int(refusal.facts.get("left_minor", "0")))
         result = replace(result, not_restored=result.not_restored + act.amount - possible)
@@ -116,9 +121,17 @@ def finished(event: Event) -> Event:
 
 
 def settled(bought: Event, event: Event) -> Event:
-    """Return the purchase of a return whose acts are all done: what was not there is owed, what was frozen goes on."""
-    short = event.result.short
-    bought = replace(bought, clawed_back=bought.clawed_back - short, debt=bought.debt + short)
+    """Return the purchase of a return whose acts are all done: what was not there is owed or given up.
+
+    What was frozen goes on.
+    """
+    short, forgiven, tried = event.result.short, event.result.given_up, event.result.under_way
+    bought = replace(
+        bought, clawed_back=bought.clawed_back - short - forgiven, debt=bought.debt + short,
+        result=replace(
+            bought.result, given_up=bought.result.given_up + forgiven, under_way=bought.result.under_way - tried
+        ),
+    )  # fmt: skip
     if (
         bought.state not in {EventState.CREDITED, EventState.MATURED, EventState.CLAWED_BACK}
         or not bought.amount

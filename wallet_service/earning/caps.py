@@ -17,13 +17,23 @@ from wallet_service.rules.model import Award, Priced
 _RULE: Final = "rule"
 
 
-def given_back(priced: Priced, back: Back, lines: tuple[OrderLine, ...]) -> Mapping[str, int]:
-    """Return how much of each cap is to have gone back in all."""
+def given_back(
+    priced: Priced, back: Back, lines: tuple[OrderLine, ...], not_taken: int | None = None
+) -> Mapping[str, int]:
+    """Return how much of each cap is to have gone back in all.
+
+    Where a program gives up what it cannot take, so much of this event was not taken, or not yet. Then a cap gets back
+    no more than its part of what was: what a customer keeps stays counted, or he could earn it again and again. That
+    part is one of the whole event, whichever lines came back, so that it only grows, and to the same end by any split.
+    """
     found = {}
     for use in priced.caps:
         counted = [award.lines for award in priced.awards if counts(use.cap_key, award) and award.lines]
         shares = tuple(sum(given) for given in zip(*counted, strict=True))
         found[use.cap_key] = min(returns.share_back(back, lines, shares), use.amount) if shares else 0
+        if not_taken is not None:
+            taken = returns.share_back(back, lines, priced.lines) - not_taken
+            found[use.cap_key] = min(found[use.cap_key], use.amount * taken // priced.amount)
     return found
 
 

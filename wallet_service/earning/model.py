@@ -168,6 +168,18 @@ class ActKind(StrEnum):
     UNFREEZE = "unfreeze"
 
 
+@unique
+class ClawBackPolicy(StrEnum):
+    """How far a claw-back goes when the balance does not cover it, and what becomes of the rest."""
+
+    ALLOW_NEGATIVE = "allow_negative"
+    """Down to the program's floor; the rest is owed."""
+    UP_TO_ZERO_THEN_DEBT = "up_to_zero_then_debt"
+    """Never below zero; the rest is owed."""
+    NEVER = "never"
+    """Never below zero; the rest is given up."""
+
+
 class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One command for the ledger, written down before it is given, so that a repetition gives the very same."""
 
@@ -179,6 +191,8 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pending: bool = False
     expires_at: Instant = NEVER
     reason: str = ""
+    claw_back: ClawBackPolicy = ClawBackPolicy.ALLOW_NEGATIVE
+    """Of a claw-back: the program's policy when it was decided."""
 
 
 class Back(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -209,7 +223,11 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
     open_returns: tuple[str, ...] = ()
     ended_returns: tuple[str, ...] = ()
     short: int = 0
-    """Of a return: what could not be taken back because it was spent."""
+    """Of a return: what could not be taken back because it was spent, and is owed."""
+    given_up: int = 0
+    """What could not be taken back, and is not owed: of a return, and of its purchase in all."""
+    under_way: int = 0
+    """Of a return: what it tries to take where the rest is given up; of its purchase: what returns are trying now."""
     not_restored: int = 0
     """Of a return: what could not be given back, because less had been spent than its order said."""
     paid_debt: int = 0
@@ -279,6 +297,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the policy of inactivity began: being idle before does not count."""
     time_zone: str = ""
     warn_before_seconds: tuple[int, ...] = ()
+    claw_back: ClawBackPolicy = ClawBackPolicy.ALLOW_NEGATIVE
 
     @property
     def looks_ahead(self) -> bool:

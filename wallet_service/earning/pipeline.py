@@ -37,6 +37,7 @@ from wallet_service.earning.judging import attempts_of, note_judgements
 from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, EventState
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import caps_of, decide, wait
+from wallet_service.earning.returning import refilled
 from wallet_service.earning.rounds import Round
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.service import Fraud
@@ -311,7 +312,7 @@ class Pipeline:
         if event.content.returned is not None:
             bought = desk.bought(event.content.returned)
             if bought is not None:
-                desk.put(settled(bought, event))
+                desk.put(refilled(desk, settled(bought, event), event.content.returned))
 
     async def _fail(self, desk: Desk, event: Event, done: int, reason: Reason) -> None:
         """Put an event off, or give up on it: then nothing stays written down that was not done."""

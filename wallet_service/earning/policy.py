@@ -167,6 +167,7 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
                 subject_id=event.event_id,
                 amount=paid,
                 reason="owed from returns",
+                claw_back=desk.policy.claw_back,
             )
         )
     result = replace(

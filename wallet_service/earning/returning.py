@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from wallet_service.earning import caps, returns
 from wallet_service.earning.desk import Desk, act_id_of
-from wallet_service.earning.model import DECIDED, Act, ActKind, Event, EventState, Return, Stage
+from wallet_service.earning.model import (
+    DECIDED,
+    Act,
+    ActKind,
+    ClawBackPolicy,
+    Event,
+    EventState,
+    Return,
+    Stage,
+)
 from wallet_service.kernel.clock import NEVER, after
 from wallet_service.kernel.errors import Reason
 
@@ -32,21 +41,31 @@ def decide_return(desk: Desk, event: Event, returned: Return) -> None:
         case Stage.REJECTED:
             changed, acts = _close(event, bought, returned)
         case Stage.ACCEPTED:
-            accepted = _accept(event, bought, returned)
+            accepted = _accept(event, bought, returned, desk.policy.claw_back)
             if accepted is None:
                 return desk.end(event, EventState.REJECTED, (Reason.RETURN_ABOVE_PURCHASE.name,))
             changed, acts = accepted
     if changed.debt > bought.debt and bought.event_id not in desk.owing:
         desk.owing.append(bought.event_id)
-    if returned.stage is Stage.ACCEPTED and changed.content.purchase is not None:
-        lines = changed.content.purchase.lines
-        changed = desk.refilled(changed, caps.given_back(changed.result.priced, changed.result.back, lines))
+    changed = refilled(desk, changed, returned)
     desk.put(changed)
     state = EventState.CLEARED if acts else EventState.APPLIED
     due_at = desk.now if acts else NEVER
-    return desk.put(
-        replace(event, state=state, due_at=due_at, result=replace(event.result, acts=tuple(acts)))
-    )
+    under_way = changed.result.under_way - bought.result.under_way
+    result = replace(event.result, acts=tuple(acts), under_way=under_way)
+    return desk.put(replace(event, state=state, due_at=due_at, result=result))
+
+
+def refilled(desk: Desk, bought: Event, returned: Return) -> Event:
+    """Return the purchase of a return after caps and budgets have got back what is theirs by now; twice is once."""
+    result, purchase = bought.result, bought.content.purchase
+    if returned.stage is not Stage.ACCEPTED or purchase is None:
+        return bought
+    # What is given up of what is under way is known when it has been tried.
+    not_taken = result.given_up + result.under_way
+    gives_up = desk.policy.claw_back is ClawBackPolicy.NEVER or not_taken > 0
+    given = caps.given_back(result.priced, result.back, purchase.lines, not_taken if gives_up else None)
+    return desk.refilled(bought, given)
 
 
 Effect = tuple[Event, list[Act]]
@@ -77,7 +96,7 @@ def _close(event: Event, bought: Event, returned: Return) -> Effect:
     return closed, [_on_credit(ActKind.UNFREEZE, event, bought, "unfreeze", "the return has ended")]
 
 
-def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
+def _accept(event: Event, bought: Event, returned: Return, policy: ClawBackPolicy) -> Effect | None:
     """Take back what the returned part earned and give back what it was paid with; None if too much comes back."""
     purchase = bought.content.purchase
     assert purchase is not None
@@ -95,11 +114,18 @@ def _accept(event: Event, bought: Event, returned: Return) -> Effect | None:
     there = min(due, bought.amount - bought.clawed_back)
     acts: list[Act] = []
     if there:
-        acts.append(_on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there))
-    after_claw = replace(
-        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + due - there,
-        result=replace(bought.result, back=new),
+        act = _on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there)
+        acts.append(replace(act, claw_back=policy))
+    # Beyond what the credit has left: it had paid what was owed on another order.
+    beyond = due - there
+    tried, forgiven = (there, beyond) if policy is ClawBackPolicy.NEVER else (0, 0)
+    result = replace(
+        bought.result, back=new, given_up=bought.result.given_up + forgiven,
+        under_way=bought.result.under_way + tried,
     )  # fmt: skip
+    after_claw = replace(
+        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + beyond - forgiven, result=result
+    )
     closed, unfreeze = _close(event, after_claw, returned)
     whole = purchase.redeemed_minor
     restored = returns.part_back(new, purchase.lines, whole) - returns.part_back(old, purchase.lines, whole)

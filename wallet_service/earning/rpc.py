@@ -123,6 +123,20 @@ class EarningRpc:
             events=[event_message(event) for event in page[:size]], next_page_token=token
         )
 
+    async def retry_event(
+        self, request: earning_pb2.RetryEventRequest, call: Call
+    ) -> earning_pb2.RetryEventResponse:
+        """Have a dead event tried again, from the beginning; once for each retry_id."""
+        by = request.accountability
+        retried = answered(
+            await self._earning.retry(
+                wallet_id_from(request.wallet, call), EventId(canonical_uuid(request.event_id)),
+                canonical_uuid(request.retry_id), plain(by.actor, "accountability.actor"),
+                plain(by.reason, "accountability.reason"), call.deadline,
+            )
+        )  # fmt: skip
+        return earning_pb2.RetryEventResponse(event=event_message(retried.event), replayed=retried.replayed)
+
     async def simulate_earn(
         self, request: earning_pb2.SimulateEarnRequest, call: Call
     ) -> earning_pb2.SimulateEarnResponse:

@@ -39,6 +39,16 @@ from wallet_service.rules.model import STRANGER, Period, Priced
 from wallet_service.runtime.session import Statements
 
 _LAST_ID: Final = EventId("ffffffff-ffff-ffff-ffff-ffffffffffff")
+_BUSY: Final = 6
+"""The verdict that a worker has the wallet: rounds take milliseconds, so it is asked again."""
+_BUSY_ATTEMPTS: Final = 20
+_BUSY_PAUSE_SECONDS: Final = 0.05
+_NO_RETRY: Final = {
+    2: Refusal(reason=Reason.ID_REUSED, field="retry_id"),
+    3: Refusal(reason=Reason.EVENT_NOT_FOUND, field="event_id"),
+    5: Refusal(reason=Reason.EVENT_BEYOND_RETRY, field="event_id"),
+    _BUSY: Refusal(reason=Reason.CONTENTION, field="wallet"),
+}
 _BY_VERDICT: Final = {
     2: Refusal(reason=Reason.ID_REUSED, field="source_event_id"),
     3: wallet_not_found(),
@@ -52,6 +62,14 @@ class Accepted:
     """An event that is durably taken in."""
 
     event_id: EventId
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """An event that was given up on and goes on again, as it is now."""
+
+    event: Event
     replayed: bool
 
 
@@ -143,6 +161,31 @@ class Earning:
         if done:
             self.arrived.set()
         return done
+
+    async def retry(
+        self, wallet_id: WalletId, event_id: EventId, retry_id: str, actor: str, reason: str, deadline: float
+    ) -> Retried | Refusal:
+        """Have an event that was given up on tried again, from the beginning; once for each retry id.
+
+        Refused if its value, or part of it, would be left behind: what came back of it would never be taken.
+        """
+        for _ in range(_BUSY_ATTEMPTS):
+            verdict = await store.retry(
+                self._db, wallet_id, retry_id, event_id, actor, reason, timeout_seconds=left(deadline)
+            )
+            if verdict != _BUSY or deadline - time.monotonic() <= _BUSY_PAUSE_SECONDS:
+                break
+            await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+        if verdict in _NO_RETRY:
+            return _NO_RETRY[verdict]
+        event = await self.event(wallet_id, event_id, deadline)
+        if isinstance(event, Refusal):
+            return event
+        if verdict not in {0, 1}:
+            return Refusal(reason=Reason.EVENT_NOT_DEAD, field="event_id", facts={"state": event.state.name})
+        if verdict == 0:
+            self.arrived.set()
+        return Retried(event=event, replayed=verdict == 1)
 
     async def simulate(
         self, wallet_id: WalletId, content: Content, deadline: float, source: str | int | None = None

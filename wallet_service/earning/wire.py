@@ -11,6 +11,7 @@ from wallet.v1 import earning_pb2, rules_pb2
 from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
     Arrival,
+    ClawBackPolicy,
     Content,
     Event,
     EventKind,
@@ -42,6 +43,11 @@ _EXPIRY: Final[Mapping[earning_pb2.ExpiryKind.ValueType, ExpiryKind]] = {
     earning_pb2.EXPIRY_KIND_END_OF_QUARTER: ExpiryKind.END_OF_QUARTER,
     earning_pb2.EXPIRY_KIND_END_OF_YEAR: ExpiryKind.END_OF_YEAR,
     earning_pb2.EXPIRY_KIND_INACTIVITY: ExpiryKind.INACTIVITY,
+}
+_CLAW_BACK: Final[Mapping[earning_pb2.ClawBackPolicy.ValueType, ClawBackPolicy]] = {
+    earning_pb2.CLAW_BACK_POLICY_ALLOW_NEGATIVE: ClawBackPolicy.ALLOW_NEGATIVE,
+    earning_pb2.CLAW_BACK_POLICY_UP_TO_ZERO_THEN_DEBT: ClawBackPolicy.UP_TO_ZERO_THEN_DEBT,
+    earning_pb2.CLAW_BACK_POLICY_NEVER: ClawBackPolicy.NEVER,
 }
 _ENDS: Final = frozenset({ExpiryKind.END_OF_MONTH, ExpiryKind.END_OF_QUARTER, ExpiryKind.END_OF_YEAR})
 
@@ -131,6 +137,7 @@ def event_message(event: Event) -> earning_pb2.RecordedEvent:
         source=event.source, source_event_id=event.source_event_id, order_ref=event.content.order_ref,
         amount_minor=event.amount, clawed_back_minor=event.clawed_back, owed_minor=event.debt,
         reasons=event.result.reasons, tries=event.tries,
+        given_up_minor=event.result.given_up,
     )  # fmt: skip
     fill_timestamp(message.occurred_at, event.occurred_at)
     fill_timestamp(message.received_at, event.received_at)
@@ -163,6 +170,8 @@ def remarks_of(event: Event) -> list[str]:
         said.append("It is frozen while a return is open.")
     if result.short:
         said.append(f"{result.short} had been spent already and is owed.")
+    if result.given_up:
+        said.append(f"{result.given_up} had been spent already and is given up: nobody owes it.")
     if result.not_restored:
         said.append(f"{result.not_restored} could not be given back: less had been spent on the order.")
     return said
@@ -181,6 +190,7 @@ def policy_of(message: earning_pb2.EarningPolicy) -> Policy:
         expiry_days_min=message.expiry_days_min, inactivity_days=message.inactivity_days,
         time_zone=_time_zone(message.time_zone),
         warn_before_seconds=tuple(sorted(message.warn_before_seconds, reverse=True)),
+        claw_back=_CLAW_BACK.get(message.claw_back, ClawBackPolicy.ALLOW_NEGATIVE),
     )  # fmt: skip
 
 
@@ -212,11 +222,12 @@ def policy_message(policy: Policy) -> earning_pb2.EarningPolicy:
     rolling = policy.expiry is ExpiryKind.ROLLING
     kind = ExpiryKind.NEVER if rolling and not policy.expires_after_seconds else policy.expiry
     (number,) = (number for number, name in _EXPIRY.items() if name is kind)
+    (claw_back,) = (number for number, name in _CLAW_BACK.items() if name is policy.claw_back)
     return earning_pb2.EarningPolicy(
         holds=holds, return_window_seconds=policy.return_window_seconds,
         expires_after_seconds=policy.expires_after_seconds, version=policy.version, expiry=number,
         expiry_days_min=policy.expiry_days_min, inactivity_days=policy.inactivity_days, time_zone=policy.time_zone,
-        warn_before_seconds=policy.warn_before_seconds,
+        warn_before_seconds=policy.warn_before_seconds, claw_back=claw_back,
     )  # fmt: skip
 
 

@@ -102,6 +102,8 @@ class Reason(Enum):
 
     EVENT_IN_FUTURE = 50, Status.FAILED_PRECONDITION, "The event lies further ahead than clocks differ."
     EVENT_TOO_OLD = 51, Status.FAILED_PRECONDITION, "The event is older than the program takes in."
+    EVENT_NOT_DEAD = 52, Status.FAILED_PRECONDITION, "The event was not given up on, or goes on already."
+    EVENT_BEYOND_RETRY = 53, Status.FAILED_PRECONDITION, "To try the event again would leave value behind."
 
     WALLET_CLOSED = 60, Status.FAILED_PRECONDITION, "The wallet is closed."
     WALLET_FROZEN = 61, Status.FAILED_PRECONDITION, "The wallet is frozen; nothing new may be reserved."

@@ -114,7 +114,10 @@ class Unfreeze(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ClawBack(Struct, frozen=True, kw_only=True, gc=False):
-    """Take back what a credit brought: from frozen, then pending, then available."""
+    """Take back what a credit brought: from frozen, then pending, then available.
+
+    As far as the program's floor, or no further than zero.
+    """
 
     wallet_id: WalletId
     operation_id: OperationId
@@ -122,6 +125,7 @@ class ClawBack(Struct, frozen=True, kw_only=True, gc=False):
     amount: int
     actor: str = ""
     reason: str = ""
+    stop_at_zero: bool = False
 
 
 class Restore(Struct, frozen=True, kw_only=True, gc=False):

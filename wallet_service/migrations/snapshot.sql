@@ -458,6 +458,72 @@ begin
 end
 $$;
 
+CREATE FUNCTION earning.retry(p_wallet_id uuid, p_retry_id uuid, p_event_id uuid, p_actor text, p_reason text) RETURNS smallint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_leased boolean;
+  v_event earning.event%rowtype;
+  v_first earning.retry%rowtype;
+begin
+  insert into earning.queue as q (wallet_id, program_id, due_at)
+  select e.wallet_id, e.program_id, '1970-01-01T00:00:00Z'
+  from earning.event as e
+  where e.wallet_id = p_wallet_id and e.event_id = p_event_id and e.state = 9
+  on conflict (wallet_id) do nothing;
+  select q.leased_until > clock_timestamp() into v_leased
+  from earning.queue as q
+  where q.wallet_id = p_wallet_id
+  for no key update;
+
+  select e.* into v_event from earning.event as e where e.wallet_id = p_wallet_id and e.event_id = p_event_id;
+  if not found then
+    return 3;
+  end if;
+  select r.* into v_first from earning.retry as r where r.wallet_id = p_wallet_id and r.retry_id = p_retry_id;
+  if found then
+    return case
+      when (v_first.event_id, v_first.actor, v_first.reason) = (p_event_id, p_actor, p_reason) then 1 else 2
+    end;
+  end if;
+  if v_event.state <> 9 then
+    return 4;
+  end if;
+  if
+    v_event.amount > 0
+    or exists (select from ledger.credit as c where c.wallet_id = p_wallet_id and c.credit_id = p_event_id)
+    or coalesce(v_event.result -> 'back' ->> 'quantities', '[]') <> '[]'
+    or coalesce(v_event.result ->> 'open_returns', '[]') <> '[]'
+    or (v_event.kind = 8 and coalesce(v_event.result ->> 'acts', '[]') <> '[]')
+  then
+    return 5;
+  end if;
+  -- Without a row it was given up on a moment ago, after we had looked for it.
+  if coalesce(v_leased, true) then
+    return 6;
+  end if;
+
+  update earning.event as e
+  set
+    state = 1, tries = 0, due_at = '1970-01-01T00:00:00Z',
+    result = (
+      e.result::jsonb - 'acts' - 'reasons'
+      || case
+        when (e.result -> 'reasons')::jsonb ? 'APPROVED' then '{"reasons": ["APPROVED"]}'::jsonb else '{}'::jsonb
+      end
+    )::json
+  where e.wallet_id = p_wallet_id and e.event_id = p_event_id;
+  update earning.queue as q
+  set lease = null, leased_until = '1970-01-01T00:00:00Z', due_at = '1970-01-01T00:00:00Z'
+  where q.wallet_id = p_wallet_id;
+  insert into earning.retry (wallet_id, retry_id, event_id, actor, reason, at)
+  values (p_wallet_id, p_retry_id, p_event_id, p_actor, p_reason, clock_timestamp());
+  return 0;
+end
+$$;
+
 CREATE FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1938,6 +2004,17 @@ CREATE TABLE earning.queue (
 )
 WITH (fillfactor='60');
 
+CREATE TABLE earning.retry (
+    wallet_id uuid NOT NULL,
+    retry_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT retry_actor_check CHECK ((actor <> ''::text)),
+    CONSTRAINT retry_reason_check CHECK ((reason <> ''::text))
+);
+
 CREATE TABLE fraud.device (
     program_id text NOT NULL,
     kind text NOT NULL,
@@ -2392,6 +2469,9 @@ ALTER TABLE ONLY earning.policy
 ALTER TABLE ONLY earning.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (wallet_id);
 
+ALTER TABLE ONLY earning.retry
+    ADD CONSTRAINT retry_pkey PRIMARY KEY (wallet_id, retry_id);
+
 ALTER TABLE ONLY fraud.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (program_id, kind, key);
 
@@ -2618,6 +2698,9 @@ GRANT ALL ON FUNCTION earning.record(p_lease uuid, p_wallets uuid[], p_events js
 REVOKE ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.record_warnings(p_lease uuid, p_seconds integer, p_warnings json, p_from uuid, p_to uuid, p_keep_days integer) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.retry(p_wallet_id uuid, p_retry_id uuid, p_event_id uuid, p_actor text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.retry(p_wallet_id uuid, p_retry_id uuid, p_event_id uuid, p_actor text, p_reason text) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.review(p_wallet_id uuid, p_event_id uuid, p_approve boolean) TO wallet_app;
 
@@ -2748,6 +2831,8 @@ GRANT SELECT ON TABLE earning.lookout TO wallet_app;
 GRANT SELECT ON TABLE earning.policy TO wallet_app;
 
 GRANT SELECT ON TABLE earning.queue TO wallet_app;
+
+GRANT SELECT ON TABLE earning.retry TO wallet_app;
 
 GRANT SELECT ON TABLE fraud.device TO wallet_app;
 

@@ -29,6 +29,7 @@ class Scope(StrEnum):
     EARNING_RECORD = "earning.record"
     EARNING_READ = "earning.read"
     EARNING_SIMULATE = "earning.simulate"
+    EARNING_CARE = "earning.care"
     FRAUD_READ = "fraud.read"
     FRAUD_WRITE = "fraud.write"
     RULES_READ = "rules.read"
@@ -103,6 +104,7 @@ RULES: Final[Mapping[str, MethodRule]] = MappingProxyType(
         "/wallet.v1.EarningService/GetEvent": _reads(Scope.EARNING_READ, customers=True),
         "/wallet.v1.EarningService/ListEvents": _reads(Scope.EARNING_READ, customers=True),
         "/wallet.v1.EarningService/ExplainEvent": _reads(Scope.EARNING_READ, customers=True),
+        "/wallet.v1.EarningService/RetryEvent": _writes(Scope.EARNING_CARE),
         "/wallet.v1.EarningService/SimulateEarn": _reads(Scope.EARNING_SIMULATE),
         "/wallet.v1.EarningService/PutEarningPolicy": _writes(Scope.ADMIN_WRITE),
         "/wallet.v1.EarningService/GetEarningPolicy": _reads(Scope.ADMIN_READ),

@@ -26,6 +26,8 @@ from wallet.v1.earning_pb2 import (
     RecordEventResponse,
     RecordEventsRequest,
     RecordEventsResponse,
+    RetryEventRequest,
+    RetryEventResponse,
     SimulateEarnRequest,
     SimulateEarnResponse,
 )
@@ -75,6 +77,12 @@ class FakeEarningService(FakeService, earning_pb2_grpc.EarningServiceServicer):
     async def ExplainEvent(self, request: ExplainEventRequest, context: Context) -> ExplainEventResponse:
         await self._met("ExplainEvent", request, context)
         return ExplainEventResponse(awards=[EarnAward(rule_id="base", explanation="5 % on everything")])
+
+    async def RetryEvent(self, request: RetryEventRequest, context: Context) -> RetryEventResponse:
+        await self._met("RetryEvent", request, context)
+        replayed = not self._first_time(request.retry_id)
+        await self._fault("RetryEvent", context)
+        return RetryEventResponse(event=RecordedEvent(event_id=request.event_id), replayed=replayed)
 
     async def SimulateEarn(self, request: SimulateEarnRequest, context: Context) -> SimulateEarnResponse:
         await self._met("SimulateEarn", request, context)

@@ -85,6 +85,15 @@ async def test_events_are_read_listed_explained_and_tried_out(client, service):
     assert (await client.earning.simulate(told())).amount_minor == 7
 
 
+async def test_a_dead_event_is_retried_under_one_id_however_often_it_is_sent(client, service):
+    service.done_first = True
+    service.plan("RetryEvent", NOT_THERE)
+    assert (await client.earning.retry(CUSTOMER, "e7", **WHO)).event_id == "e7"
+    first, again = service.requests["RetryEvent"]
+    assert first == again
+    assert (first.event_id, first.accountability.reason, len(first.retry_id)) == ("e7", "autumn", 36)
+
+
 async def test_a_policy_is_put_with_who_and_why(client, service):
     policy = EarningPolicy(return_window_seconds=60)
     assert await client.earning.put_policy("demo", policy, expected_version=3, **WHO) == policy

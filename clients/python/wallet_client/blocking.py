@@ -149,6 +149,7 @@ class BlockingEarning:
     get = waits(Earning.get)
     events = yields(Earning.events)
     explain = waits(Earning.explain)
+    retry = waits(Earning.retry)
     simulate = waits(Earning.simulate)
     put_policy = waits(Earning.put_policy)
     get_policy = waits(Earning.get_policy)

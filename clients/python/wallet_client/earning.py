@@ -24,6 +24,7 @@ from wallet.v1.earning_pb2 import (
     RecordedEvent,
     RecordEventRequest,
     RecordEventsRequest,
+    RetryEventRequest,
     ReturnEvent,
     SimulateEarnRequest,
     SimulateEarnResponse,
@@ -32,7 +33,7 @@ from wallet.v1.wallet_pb2 import Accountability
 
 from wallet_client.calls import Calls
 from wallet_client.errors import WalletError
-from wallet_client.ids import WalletAddress, name_wallet, wallet_ref
+from wallet_client.ids import WalletAddress, name_wallet, new_id, wallet_ref
 from wallet_client.rules import ruleset_source
 from wallet_client.status import refused_in_batch
 from wallet_client.times import stamp
@@ -150,6 +151,31 @@ class Earning:
             ExplainEventRequest(wallet=wallet_ref(wallet), event_id=event_id),
             timeout_seconds=timeout_seconds,
         )
+
+    async def retry(
+        self,
+        wallet: WalletAddress,
+        event_id: str,
+        *,
+        actor: str,
+        reason: str,
+        retry_id: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> RecordedEvent:
+        """Have an event that was given up on tried again, and return it as it is now; a retry id counts once."""
+        request = RetryEventRequest(
+            wallet=wallet_ref(wallet),
+            event_id=event_id,
+            retry_id=retry_id or new_id(),
+            accountability=Accountability(actor=actor, reason=reason),
+        )
+        response = await self._calls.unary(
+            lambda line: line.earning.RetryEvent,
+            request,
+            timeout_seconds=timeout_seconds,
+            sent_id=request.retry_id,
+        )
+        return response.event
 
     async def simulate(
         self, event: EarnEvent, *, source: str | int | None = None, timeout_seconds: float | None = None

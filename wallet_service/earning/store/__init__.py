@@ -262,6 +262,17 @@ async def review(
     return bool(done)
 
 
+async def retry(
+    db: Statements, wallet_id: WalletId, retry_id: str, event_id: EventId, actor: str, reason: str,
+    *, timeout_seconds: float,
+) -> int:  # fmt: skip
+    """Have a dead event tried again; returns a verdict, as `sql/functions/10_retry.sql` names them."""
+    verdict = await db.fetchval(
+        _SQL["retry"], wallet_id, retry_id, event_id, actor, reason, timeout_seconds=timeout_seconds
+    )
+    return int(verdict)
+
+
 async def read_policies(db: Statements, *, timeout_seconds: float) -> Mapping[ProgramId, Policy]:
     """Return the newest policy of every program that has one."""
     rows = await db.fetch(_SQL["policies"], timeout_seconds=timeout_seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -89,12 +89,17 @@ def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: 
     )  # fmt: skip
 
 
+_CAME_LATER: Final = frozenset({"stop_at_zero"})
+
+
 def content_of(command: OperationCommand) -> str:
     """Return what makes two commands with one id the same: every field but the ids of wallet and operation.
 
-    As JSON, so that no text in one field can pass for another field.
+    As JSON, so that no text in one field can pass for another field. A field that came later says nothing while it holds
+    its default: a repetition of what was recorded before there was such a field is still the same.
     """
     named = [f.name for f in fields(command) if f.name not in {"wallet_id", "operation_id"}]
+    named = [name for name in named if name not in _CAME_LATER or getattr(command, name)]
     return json.dumps({name: getattr(command, name) for name in named}, separators=(",", ":"))
 
 

@@ -120,8 +120,9 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
     set_aside, left = lot.take_expiring_at(credit.frozen_lots, credit.expires_at, frozen - waiting)
     pending = min(command.amount - frozen, credit.pending)
     available = command.amount - frozen - pending
-    if available and draft.available - available < draft.terms.floor_minor:
-        there = max(0, draft.available - draft.terms.floor_minor)
+    lowest = 0 if command.stop_at_zero else draft.terms.floor_minor
+    if available and draft.available - available < lowest:
+        there = max(0, draft.available - lowest)
         facts = {"available_minor": str(draft.available), "possible_minor": str(frozen + pending + there)}
         return Refusal(reason=Reason.BELOW_FLOOR, field="amount_minor", facts=facts)
     detail = detail_of(command.actor, command.reason)

@@ -21,8 +21,12 @@ judged as (
         then 'what was taken back of an event is not what was clawed back of its credit'
       when e.state = 6 and c.pending > 0 then 'an event has matured and its credit is pending'
       when e.clawed_back > e.amount then 'more was taken back of an event than it earned'
+      when e.clawed_back - coalesce((e.result ->> 'paid_debt')::bigint, 0) + e.debt + e.given_up > e.amount
+        then 'more of an event was taken back, is owed and was given up than it earned'
     end as sentence
-  from earning.event as e
+  from (
+    select x.*, coalesce((x.result ->> 'given_up')::bigint, 0) as given_up from earning.event as x
+  ) as e
   left join ledger.credit as c on c.wallet_id = e.wallet_id and c.credit_id = e.event_id
   left join busy as b on b.wallet_id = e.wallet_id
   where e.kind <> 8 and ($1::text is null or e.program_id = $1)

@@ -156,6 +156,34 @@ EXPIRY_KIND_INACTIVITY: ExpiryKind.ValueType  # 6
 """When nothing was given, earned or redeemed for inactivity_days: then everything that has no expiry of its own."""
 Global___ExpiryKind: _TypeAlias = ExpiryKind  # noqa: Y015
 
+class _ClawBackPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClawBackPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClawBackPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLAW_BACK_POLICY_UNSPECIFIED: _ClawBackPolicy.ValueType  # 0
+    """As ALLOW_NEGATIVE."""
+    CLAW_BACK_POLICY_ALLOW_NEGATIVE: _ClawBackPolicy.ValueType  # 1
+    """Available falls below zero, down to the program's floor; the rest is owed, and later earnings pay it first."""
+    CLAW_BACK_POLICY_UP_TO_ZERO_THEN_DEBT: _ClawBackPolicy.ValueType  # 2
+    """Available never falls below zero, whatever the floor; the rest is owed."""
+    CLAW_BACK_POLICY_NEVER: _ClawBackPolicy.ValueType  # 3
+    """Only what is there is taken; the rest is given up, and nobody owes it."""
+
+class ClawBackPolicy(_ClawBackPolicy, metaclass=_ClawBackPolicyEnumTypeWrapper):
+    """How far a claw-back goes when the balance does not cover it, and what becomes of the rest."""
+
+CLAW_BACK_POLICY_UNSPECIFIED: ClawBackPolicy.ValueType  # 0
+"""As ALLOW_NEGATIVE."""
+CLAW_BACK_POLICY_ALLOW_NEGATIVE: ClawBackPolicy.ValueType  # 1
+"""Available falls below zero, down to the program's floor; the rest is owed, and later earnings pay it first."""
+CLAW_BACK_POLICY_UP_TO_ZERO_THEN_DEBT: ClawBackPolicy.ValueType  # 2
+"""Available never falls below zero, whatever the floor; the rest is owed."""
+CLAW_BACK_POLICY_NEVER: ClawBackPolicy.ValueType  # 3
+"""Only what is there is taken; the rest is given up, and nobody owes it."""
+Global___ClawBackPolicy: _TypeAlias = ClawBackPolicy  # noqa: Y015
+
 @_typing.final
 class OrderLine(_message.Message):
     """One line of an order. Discount and tax are those of the whole line."""
@@ -467,6 +495,7 @@ class RecordedEvent(_message.Message):
     OWED_MINOR_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     TRIES_FIELD_NUMBER: _builtins.int
+    GIVEN_UP_MINOR_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     wallet_id: _builtins.str
     kind: Global___EventKind.ValueType
@@ -480,6 +509,8 @@ class RecordedEvent(_message.Message):
     owed_minor: _builtins.int
     """What should have been taken back and was spent already; later earnings pay it."""
     tries: _builtins.int
+    given_up_minor: _builtins.int
+    """What should have been taken back, was spent already, and is not owed by the program's policy."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -510,10 +541,11 @@ class RecordedEvent(_message.Message):
         owed_minor: _builtins.int = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
         tries: _builtins.int = ...,
+        given_up_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["matures_at", b"matures_at", "occurred_at", b"occurred_at", "received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "clawed_back_minor", b"clawed_back_minor", "event_id", b"event_id", "kind", b"kind", "matures_at", b"matures_at", "occurred_at", b"occurred_at", "order_ref", b"order_ref", "owed_minor", b"owed_minor", "reasons", b"reasons", "received_at", b"received_at", "source", b"source", "source_event_id", b"source_event_id", "state", b"state", "tries", b"tries", "wallet_id", b"wallet_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "clawed_back_minor", b"clawed_back_minor", "event_id", b"event_id", "given_up_minor", b"given_up_minor", "kind", b"kind", "matures_at", b"matures_at", "occurred_at", b"occurred_at", "order_ref", b"order_ref", "owed_minor", b"owed_minor", "reasons", b"reasons", "received_at", b"received_at", "source", b"source", "source_event_id", b"source_event_id", "state", b"state", "tries", b"tries", "wallet_id", b"wallet_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -852,6 +884,62 @@ class ExplainEventResponse(_message.Message):
 Global___ExplainEventResponse: _TypeAlias = ExplainEventResponse  # noqa: Y015
 
 @_typing.final
+class RetryEventRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WALLET_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    RETRY_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    retry_id: _builtins.str
+    """Made by the caller, kept before it is sent: a repetition is answered as the first."""
+    @_builtins.property
+    def wallet(self) -> _types_pb2.WalletRef: ...
+    @_builtins.property
+    def accountability(self) -> _wallet_pb2.Accountability: ...
+    def __init__(
+        self,
+        *,
+        wallet: _types_pb2.WalletRef | None = ...,
+        event_id: _builtins.str = ...,
+        retry_id: _builtins.str = ...,
+        accountability: _wallet_pb2.Accountability | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "wallet", b"wallet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "event_id", b"event_id", "retry_id", b"retry_id", "wallet", b"wallet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryEventRequest: _TypeAlias = RetryEventRequest  # noqa: Y015
+
+@_typing.final
+class RetryEventResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    @_builtins.property
+    def event(self) -> Global___RecordedEvent:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        event: Global___RecordedEvent | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryEventResponse: _TypeAlias = RetryEventResponse  # noqa: Y015
+
+@_typing.final
 class SimulateEarnRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -939,6 +1027,7 @@ class EarningPolicy(_message.Message):
     INACTIVITY_DAYS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     WARN_BEFORE_SECONDS_FIELD_NUMBER: _builtins.int
+    CLAW_BACK_FIELD_NUMBER: _builtins.int
     return_window_seconds: _builtins.int
     """What is earned is pending for so long after the event; 0: available at once."""
     expires_after_seconds: _builtins.int
@@ -953,6 +1042,8 @@ class EarningPolicy(_message.Message):
     """Of INACTIVITY. Time before the policy was put in force does not count."""
     time_zone: _builtins.str
     """Whose days, months and years: Europe/Berlin. Empty: that of the program's rules."""
+    claw_back: Global___ClawBackPolicy.ValueType
+    """Of what comes back from now on."""
     @_builtins.property
     def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldTime]: ...
     @_builtins.property
@@ -971,10 +1062,11 @@ class EarningPolicy(_message.Message):
         inactivity_days: _builtins.int = ...,
         time_zone: _builtins.str = ...,
         warn_before_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        claw_back: Global___ClawBackPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_after_seconds", b"expires_after_seconds", "expiry", b"expiry", "expiry_days_min", b"expiry_days_min", "holds", b"holds", "inactivity_days", b"inactivity_days", "return_window_seconds", b"return_window_seconds", "time_zone", b"time_zone", "version", b"version", "warn_before_seconds", b"warn_before_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claw_back", b"claw_back", "expires_after_seconds", b"expires_after_seconds", "expiry", b"expiry", "expiry_days_min", b"expiry_days_min", "holds", b"holds", "inactivity_days", b"inactivity_days", "return_window_seconds", b"return_window_seconds", "time_zone", b"time_zone", "version", b"version", "warn_before_seconds", b"warn_before_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,11 @@ class EarningServiceStub:
                 request_serializer=wallet_dot_v1_dot_earning__pb2.ExplainEventRequest.SerializeToString,
                 response_deserializer=wallet_dot_v1_dot_earning__pb2.ExplainEventResponse.FromString,
                 _registered_method=True)
+        self.RetryEvent = channel.unary_unary(
+                '/wallet.v1.EarningService/RetryEvent',
+                request_serializer=wallet_dot_v1_dot_earning__pb2.RetryEventRequest.SerializeToString,
+                response_deserializer=wallet_dot_v1_dot_earning__pb2.RetryEventResponse.FromString,
+                _registered_method=True)
         self.SimulateEarn = channel.unary_unary(
                 '/wallet.v1.EarningService/SimulateEarn',
                 request_serializer=wallet_dot_v1_dot_earning__pb2.SimulateEarnRequest.SerializeToString,
@@ -118,6 +123,13 @@ class EarningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryEvent(self, request, context):
+        """Has an event that was given up on (DEAD) tried again, from the beginning. The same retry_id counts once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SimulateEarn(self, request, context):
         """What an event would earn now. Writes nothing.
         """
@@ -172,6 +184,11 @@ def add_EarningServiceServicer_to_server(servicer, server):
                     servicer.ExplainEvent,
                     request_deserializer=wallet_dot_v1_dot_earning__pb2.ExplainEventRequest.FromString,
                     response_serializer=wallet_dot_v1_dot_earning__pb2.ExplainEventResponse.SerializeToString,
+            ),
+            'RetryEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryEvent,
+                    request_deserializer=wallet_dot_v1_dot_earning__pb2.RetryEventRequest.FromString,
+                    response_serializer=wallet_dot_v1_dot_earning__pb2.RetryEventResponse.SerializeToString,
             ),
             'SimulateEarn': grpc.unary_unary_rpc_method_handler(
                     servicer.SimulateEarn,
@@ -329,6 +346,33 @@ class EarningService:
             '/wallet.v1.EarningService/ExplainEvent',
             wallet_dot_v1_dot_earning__pb2.ExplainEventRequest.SerializeToString,
             wallet_dot_v1_dot_earning__pb2.ExplainEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wallet.v1.EarningService/RetryEvent',
+            wallet_dot_v1_dot_earning__pb2.RetryEventRequest.SerializeToString,
+            wallet_dot_v1_dot_earning__pb2.RetryEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

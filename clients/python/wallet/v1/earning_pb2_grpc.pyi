@@ -40,6 +40,8 @@ class EarningServiceStub:
     """The latest to come in first."""
     ExplainEvent: _grpc.UnaryUnaryMultiCallable[_earning_pb2.ExplainEventRequest, _earning_pb2.ExplainEventResponse]
     """Why an event earned what it did, in words a shop assistant can read out."""
+    RetryEvent: _grpc.UnaryUnaryMultiCallable[_earning_pb2.RetryEventRequest, _earning_pb2.RetryEventResponse]
+    """Has an event that was given up on (DEAD) tried again, from the beginning. The same retry_id counts once."""
     SimulateEarn: _grpc.UnaryUnaryMultiCallable[_earning_pb2.SimulateEarnRequest, _earning_pb2.SimulateEarnResponse]
     """What an event would earn now. Writes nothing."""
     PutEarningPolicy: _grpc.UnaryUnaryMultiCallable[_earning_pb2.PutEarningPolicyRequest, _earning_pb2.PutEarningPolicyResponse]
@@ -60,6 +62,8 @@ class EarningServiceAsyncStub(EarningServiceStub):
     """The latest to come in first."""
     ExplainEvent: _aio.UnaryUnaryMultiCallable[_earning_pb2.ExplainEventRequest, _earning_pb2.ExplainEventResponse]  # type: ignore[assignment]
     """Why an event earned what it did, in words a shop assistant can read out."""
+    RetryEvent: _aio.UnaryUnaryMultiCallable[_earning_pb2.RetryEventRequest, _earning_pb2.RetryEventResponse]  # type: ignore[assignment]
+    """Has an event that was given up on (DEAD) tried again, from the beginning. The same retry_id counts once."""
     SimulateEarn: _aio.UnaryUnaryMultiCallable[_earning_pb2.SimulateEarnRequest, _earning_pb2.SimulateEarnResponse]  # type: ignore[assignment]
     """What an event would earn now. Writes nothing."""
     PutEarningPolicy: _aio.UnaryUnaryMultiCallable[_earning_pb2.PutEarningPolicyRequest, _earning_pb2.PutEarningPolicyResponse]  # type: ignore[assignment]
@@ -107,6 +111,14 @@ class EarningServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_earning_pb2.ExplainEventResponse, _abc.Awaitable[_earning_pb2.ExplainEventResponse]]:
         """Why an event earned what it did, in words a shop assistant can read out."""
+
+    @_abc_1.abstractmethod
+    def RetryEvent(
+        self,
+        request: _earning_pb2.RetryEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_earning_pb2.RetryEventResponse, _abc.Awaitable[_earning_pb2.RetryEventResponse]]:
+        """Has an event that was given up on (DEAD) tried again, from the beginning. The same retry_id counts once."""
 
     @_abc_1.abstractmethod
     def SimulateEarn(

@@ -60,8 +60,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_ABOVE_MAXIMUM_SHARE: _Reason.ValueType  # 48
     REASON_NOT_A_STEP: _Reason.ValueType  # 49
     REASON_EVENT_IN_FUTURE: _Reason.ValueType  # 50
-    """When an event happened."""
+    """When an event happened, and how far it is."""
     REASON_EVENT_TOO_OLD: _Reason.ValueType  # 51
+    REASON_EVENT_NOT_DEAD: _Reason.ValueType  # 52
+    REASON_EVENT_BEYOND_RETRY: _Reason.ValueType  # 53
     REASON_WALLET_CLOSED: _Reason.ValueType  # 60
     """The state of the wallet."""
     REASON_WALLET_FROZEN: _Reason.ValueType  # 61
@@ -152,8 +154,10 @@ REASON_ABOVE_MAXIMUM_REDEMPTION: Reason.ValueType  # 47
 REASON_ABOVE_MAXIMUM_SHARE: Reason.ValueType  # 48
 REASON_NOT_A_STEP: Reason.ValueType  # 49
 REASON_EVENT_IN_FUTURE: Reason.ValueType  # 50
-"""When an event happened."""
+"""When an event happened, and how far it is."""
 REASON_EVENT_TOO_OLD: Reason.ValueType  # 51
+REASON_EVENT_NOT_DEAD: Reason.ValueType  # 52
+REASON_EVENT_BEYOND_RETRY: Reason.ValueType  # 53
 REASON_WALLET_CLOSED: Reason.ValueType  # 60
 """The state of the wallet."""
 REASON_WALLET_FROZEN: Reason.ValueType  # 61
