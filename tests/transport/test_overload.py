@@ -11,9 +11,11 @@ from wallet.v1 import checkout_pb2
 
 from wallet_service.transport.door import DoorLimits
 from wallet_service.transport.gate import GateLimits
-from wallet_service.transport.server import ServerLimits
+from wallet_service.transport.server import ConnectionLimits, ServerLimits
 
 SMALL = ServerLimits(gate=GateLimits(in_flight_max=5, in_flight_reserved=2, watchers_max=2))
+
+RUSH = ConnectionLimits(streams_max=10_000)
 
 
 def held(house, *names):
@@ -47,6 +49,22 @@ async def test_above_the_limit_calls_are_refused_early_with_room_for_what_finish
     await asyncio.gather(*waiting)
     await house.checkout.Quote(QUOTE, metadata=auth())
     assert house.server.in_flight == 0
+
+
+async def test_a_rush_while_the_process_is_busy_is_answered_or_refused_by_name(open_with):
+    house = await open_with(limits=ServerLimits(gate=GateLimits(in_flight_max=500), connection=RUSH))
+
+    async def busy(request, call):
+        time.sleep(0.7)
+        return checkout_pb2.QuoteResponse()
+
+    house.checkout_rooms.behaviour["quote"] = busy
+    first = house.checkout.Quote(QUOTE, metadata=auth(), timeout=30)
+    calls = [house.checkout.Commit(COMMIT, metadata=auth(), timeout=30) for _ in range(3_500)]
+    ends = await asyncio.gather(first, *calls, return_exceptions=True)
+    codes = {end.code().name for end in ends if isinstance(end, grpc.aio.AioRpcError)}
+    # The host's own protection answers CANCELLED, which says neither why nor when to come again.
+    assert codes <= {"RESOURCE_EXHAUSTED"}
 
 
 async def test_the_reserved_room_has_an_end_too(open_with):

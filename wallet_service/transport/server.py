@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _UNWATCHED_CALLS: Final = 1_024
 """Room for calls that are being refused, and for health and reflection, beyond what the gate admits."""
+_PENDING_MAX: Final = 20_000
 _LAST_WORDS_SECONDS: Final = 0.5
 """How long answers already given may take to leave; health watchers and reflection never end by themselves."""
 _HARD_LIMIT_FACTOR: Final = 2
@@ -195,6 +196,10 @@ class GrpcServer:
             # Identity only: a few bytes must not unfold into many megabytes.
             ("grpc.compression_enabled_algorithms_bitset", 1),
             ("grpc.server_handshake_timeout_ms", 10_000),
+            # Calls that wait to be taken in. Beyond a thousand the host would begin to cancel some, without a word; the
+            # gate refuses what is too much, by name.
+            ("grpc.server.max_pending_requests", _PENDING_MAX),
+            ("grpc.server.max_pending_requests_hard_limit", _PENDING_MAX),
         ]
 
 
