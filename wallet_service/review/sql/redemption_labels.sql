@@ -31,7 +31,7 @@ from (
       limit $1
     )
   ) as s
-  order by s.wallet_id, s.subject_id, s.itself desc, s.at desc
+  order by s.wallet_id asc, s.subject_id asc, s.itself desc, s.at desc
 ) as f
-order by f.at desc, f.wallet_id, f.subject_id
+order by f.at desc, f.wallet_id asc, f.subject_id asc
 limit $1
