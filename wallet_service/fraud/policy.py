@@ -1,9 +1,9 @@
 """The judges. Pure: whoever calls them gathers the signals.
 
 Precedence: a trusted wallet is allowed. Otherwise every limit and rule speaks, and the severest verdict is acted on,
-with every reason for any verdict listed in the order of the policy. Limits by a trusted device or address are silent.
-A limit with conditions speaks only where all of them are true. What is in shadow is listed apart and changes nothing. A reservation that is refused for its second device alone is
-refused as a conflict of devices, any other as fraud.
+with every reason for any verdict listed in the order of the policy. Limits by a trusted device or address are silent;
+a limit with conditions speaks only where all of them are true. What is in shadow is listed apart and changes nothing.
+A reservation that is refused for its second device alone is refused as a conflict of devices, any other as fraud.
 """
 
 from __future__ import annotations
