@@ -24,7 +24,7 @@ CALM_SECONDS: Final = 0.1
 """After the last command of somebody else."""
 REST_SHARE: Final = 4.0
 """Beside calls, every second of work is followed by so many of rest."""
-REST_SECONDS_MAX: Final = 0.2
+REST_SECONDS_MAX: Final = 1.0
 
 
 class Courtesy:
