@@ -35,6 +35,8 @@ WALLETS_MAX: Final = 200_000
 SHARE_WHOLE_BP: Final = 10_000
 HELD_FOR_REVIEW: Final = "HELD_FOR_REVIEW"
 """The reason of a hold that waits, when what was found at first is not known any more."""
+HEARD_MAX: Final = 4 * ASKED_MAX
+"""Wishes of one call whose signals the ledger's batch may wait for."""
 _COUNTS_FROM, _COUNTS_BELOW = Reason.QUOTE_INVALID.number, Reason.PROGRAM_IMMUTABLE.number
 _FRAUD: Final = frozenset({Reason.FRAUD_REFUSED, Reason.DEVICE_CONFLICT})
 
@@ -51,10 +53,6 @@ class ReserveWish(Struct, frozen=True, kw_only=True, gc=False):
     expected_version: int | None
     context: Context = NOWHERE
     program_id: ProgramId | None = None
-
-
-HEARD_MAX: Final = 4 * ASKED_MAX
-"""Wishes of one call whose signals the ledger's batch may wait for."""
 
 
 @dataclass(slots=True, kw_only=True)

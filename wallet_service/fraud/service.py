@@ -100,49 +100,31 @@ class Fraud:
         """
         self.counts.gathered += len(ruled)
         future = self._asked.get(_Asked(ruled=ruled))
-        future.add_done_callback(self._failed)
+        future.add_done_callback(self._note_failure)
         return Hearing(future, asyncio.get_running_loop().time() + (2 + before) * self._budget_seconds)
 
     async def gather(self, ruled: Sequence[Ruled]) -> list[Signals]:
         """Count attempts and return what is known of each, within the budget; concurrent callers share a round trip."""
-        if not ruled:
-            return []
-        self.counts.gathered += len(ruled)
         parts = [ruled[start : start + ASKED_MAX] for start in range(0, len(ruled), ASKED_MAX)]
-        futures = [self._asked.get(_Asked(ruled=part)) for part in parts]
         # Many that are decided in one call may take as long as if they came one after the other.
-        seconds = self._budget_seconds * (1 + len(parts))
-        answers = await self._in_time(futures, seconds)
+        hearings = [self.ask(part, before=len(parts) - 1) for part in parts]
         gathered: list[Signals] = []
-        for part, answer in zip(parts, answers, strict=True):
-            if answer is None:
+        for part, hearing in zip(parts, hearings, strict=True):
+            rest = hearing.rest()
+            if rest is not None:
+                await rest
+            heard = hearing.signals()
+            if heard is None:
                 self.counts.blind += len(part)
-            gathered += [attempt.signals() for attempt, _ in part] if answer is None else answer
+            gathered += [attempt.signals() for attempt, _ in part] if heard is None else heard
         return gathered
 
-    async def _in_time(
-        self, futures: Sequence[asyncio.Future[list[Signals] | None]], seconds: float
-    ) -> list[list[Signals] | None]:
-        """Return what each was answered; None: nothing in time, or it failed.
-
-        A fault is looked at and not raised: whatever it is, it must not fail a payment.
-        """
-        try:
-            await asyncio.wait(futures, timeout=seconds)
-            return [None if self._failed(future) else future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
-
-    def _failed(self, future: asyncio.Future[list[Signals] | None]) -> bool:
-        """Whether there is no answer; one that failed is told."""
-        if not future.done() or future.cancelled():
-            return True
-        fault = future.exception()
+    def _note_failure(self, future: asyncio.Future[list[Signals] | None]) -> None:
+        """Tell of what failed. A fault is looked at and not raised: whatever it is, it must not fail a payment."""
+        fault = None if future.cancelled() else future.exception()
         if fault is not None:
             self.counts.failed += 1
             _log.error("signals could not be gathered", exc_info=fault)
-        return fault is not None
 
     async def _read(self, calls: list[_Asked]) -> dict[_Asked, list[Signals]]:
         signals = await self._signals_of([each for call in calls for each in call.ruled])
