@@ -292,15 +292,7 @@ class Batcher:
         loaded = await load_named(session, [waiting.command for waiting in todo], seconds)
         if self._ensure is not None:
             await self._ensure(loaded.programs)
-        for waiting in todo:
-            # Most have been ready before their wallets were here: what is gathered elsewhere costs no time of its own.
-            command = waiting.command
-            if (
-                isinstance(command, Deferred)
-                and command.ready is not None
-                and (rest := command.ready()) is not None
-            ):
-                await rest
+        await _ready(todo)
         written, outcomes = self._decide_all(loaded, todo)
         # What an append did whose answer was lost is news to the cache and to watchers, though found and not written.
         doubtful = {waiting.command.wallet_id for waiting in todo if waiting.unknown is not None}
@@ -345,6 +337,16 @@ class Batcher:
             command = command.build(self._program_of(wallet), wallet, now)
         terms = self._terms_of(wallet)
         return decide(wallet, command, now, terms, known_of(loaded, command)), terms
+
+
+async def _ready(todo: Sequence[Waiting]) -> None:
+    """Wait for what commands are built from; most of it came while the wallets were loaded."""
+    for waiting in todo:
+        command = waiting.command
+        if isinstance(command, Deferred) and command.ready is not None:
+            rest = command.ready()
+            if rest is not None:
+                await rest
 
 
 def _lost(waiting: Waiting, reason: Reason) -> Refusal:
