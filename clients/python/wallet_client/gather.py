@@ -121,8 +121,8 @@ class Gatherer:
         self._clock = self._loop.time
         self._deadlines = Deadlines[_Waiting](self._loop, _time_is_up)
         self._queue: deque[_Waiting] = deque()
-        self._on_wire: set[asyncio.Task[None]] = set()
-        self._sent = 0
+        self._on_wire: dict[asyncio.Task[None], int] = {}
+        """Batches under way, and how many calls each carries."""
         self._waking = False
         self._allowed = True
 
@@ -165,8 +165,7 @@ class Gatherer:
             batch = self._next_batch()
             if batch:
                 task = self._loop.create_task(self._carry(batch))
-                self._on_wire.add(task)
-                self._sent += len(batch)
+                self._on_wire[task] = len(batch)
                 task.add_done_callback(partial(self._landed, batch))
 
     def _may_send(self) -> bool:
@@ -177,7 +176,7 @@ class Gatherer:
         """Take what goes out together: of a crowd its share, so that the others find a batch to go with, too."""
         batch: list[_Waiting] = []
         queue = self._queue
-        share = -(-(len(queue) + self._sent) // ON_WIRE_CROWDED_MAX)
+        share = -(-(len(queue) + sum(self._on_wire.values())) // ON_WIRE_CROWDED_MAX)
         most = min(BATCH_MAX, max(CROWD, share))
         while queue and len(batch) < most:
             waiting = queue.popleft()
@@ -188,8 +187,7 @@ class Gatherer:
 
     def _landed(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
         """Leave nobody waiting, whatever ended the batch. Runs after those just answered have made their next call."""
-        self._on_wire.discard(task)
-        self._sent -= len(batch)
+        self._on_wire.pop(task, None)
         cause = None if task.cancelled() else task.exception()
         for waiting in batch:
             if not waiting.future.done():
