@@ -103,14 +103,9 @@ for _name, _command in _COMMANDS.items():
 def _states(names: list[str]) -> list[EventState.ValueType]:
     from wallet_client import EventState
 
-    from wallet_service.cli.show import word
+    from wallet_service.cli.show import numbers_of
 
-    known = {word(EventState, number): number for number in EventState.values() if number}
-    wanted = [name.replace("-", " ").replace("_", " ").lower() for name in names]
-    for name in wanted:
-        if name not in known:
-            raise typer.BadParameter(f"no state {name!r}; there are {', '.join(sorted(known))}")
-    return [known[name] for name in wanted]
+    return numbers_of(EventState, names, "state")
 
 
 def _table(events: list[RecordedEvent]) -> Table:

@@ -297,14 +297,9 @@ def _call(
 def _states(names: list[str]) -> list[CaseState.ValueType]:
     from wallet.v1.review_pb2 import CaseState
 
-    from wallet_service.cli.show import word
+    from wallet_service.cli.show import numbers_of
 
-    known = {word(CaseState, number): number for number in CaseState.values() if number}
-    wanted = [name.replace("-", " ").replace("_", " ").lower() for name in names]
-    for name in wanted:
-        if name not in known:
-            raise typer.BadParameter(f"no state {name!r}; there are {', '.join(sorted(known))}")
-    return [known[name] for name in wanted]
+    return numbers_of(CaseState, names, "state")
 
 
 def _say(case: Case, *, as_json: bool) -> None:

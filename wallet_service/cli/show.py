@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -53,6 +54,16 @@ def word(enum: Any, number: int) -> str:
     prefix = "".join(f"_{letter}" if letter.isupper() else letter for letter in enum.DESCRIPTOR.name)
     name = str(enum.Name(number)) if number in enum.DESCRIPTOR.values_by_number else str(number)
     return name.removeprefix(prefix.upper().lstrip("_") + "_").replace("_", " ").lower()
+
+
+def numbers_of(enum: Any, names: Sequence[str], what: str) -> list[Any]:
+    """Return the values that these words stand for, as `word` writes them; refuses a word that stands for none."""
+    known = {word(enum, number): number for number in enum.values() if number}
+    wanted = [name.replace("-", " ").replace("_", " ").lower() for name in names]
+    for name in wanted:
+        if name not in known:
+            raise typer.BadParameter(f"no {what} {name!r}; there are {', '.join(sorted(known))}")
+    return [known[name] for name in wanted]
 
 
 def printable(text: str) -> str:

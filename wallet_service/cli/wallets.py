@@ -164,14 +164,9 @@ def address_of(name: str) -> WalletAddress:
 def _kinds(names: list[str]) -> list[EntryKind.ValueType]:
     from wallet_client import EntryKind
 
-    from wallet_service.cli.show import word
+    from wallet_service.cli.show import numbers_of
 
-    known = {word(EntryKind, number): number for number in EntryKind.values() if number}
-    wanted = [name.replace("-", " ").replace("_", " ").lower() for name in names]
-    for name in wanted:
-        if name not in known:
-            raise typer.BadParameter(f"no kind {name!r}; there are {', '.join(sorted(known))}")
-    return [known[name] for name in wanted]
+    return numbers_of(EntryKind, names, "kind")
 
 
 def _utc(at: datetime | None) -> datetime | None:
