@@ -242,8 +242,9 @@ async def _costs(run: Run, process: Process, backlog: Backlog) -> dict[str, Any]
     large = await _drain_cost(run, backlog, 0, run.seconds)
     run.say(f"{'earn: event, full backlog':<28} {large['per_s']:>10,.0f}/s   CPU {large['cpu_us']:>8.0f} µs")
     before, _ = await backlog.counted()
+    begun = time.perf_counter()
     busy = await rate(run.stage, reserve, RESERVERS, run.seconds)
-    beside = ((await backlog.counted())[0] - before) / run.seconds
+    beside = ((await backlog.counted())[0] - before) / (time.perf_counter() - begun)
     run.say(
         f"{'earn: reserve, full backlog':<28} {busy.per_s:>10,.0f}/s   p99 {busy.p99_ms:>8.2f} ms   "
         f"beside {beside:,.0f} events/s"

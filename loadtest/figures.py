@@ -55,13 +55,13 @@ class Run:
         """Return a client of the service."""
         return AsyncWalletClient(target, token=self.token, channels=CHANNELS, gather=gather)
 
-    def note(self, key: str, figure: Figure, callers: int | None = None) -> None:
+    def note(self, key: str, figure: Figure, at: int | str | None = None) -> None:
         """Keep a figure and say it."""
-        if callers is None:
+        if at is None:
             self.found[key] = figure.as_json()
         else:
-            self.found.setdefault(key, {})[str(callers)] = figure.as_json()
-        label = key if callers is None else f"{key} at {callers}"
+            self.found.setdefault(key, {})[str(at)] = figure.as_json()
+        label = key if at is None else f"{key} at {at}"
         self.say(
             f"{label:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms   p99 {figure.p99_ms:>8.2f} ms"
         )
@@ -240,10 +240,8 @@ async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> No
     process = run.stage.serve()
     async with run.client(process.target) as client:
         acts = {name: Shopper(client, ids).pair for name, ids in chosen.items()}
-        found = await turns(run, acts, 256)
-    run.found["growth"] = {name: figure.as_json() for name, figure in found.items()}
-    for name, figure in found.items():
-        run.say(f"{'growth ' + name:<28} {figure.per_s:>10,.0f}/s   p50 {figure.p50_ms:>8.2f} ms")
+        for name, figure in (await turns(run, acts, 256)).items():
+            run.note("growth", figure, name)
     run.stage.stop(process)
 
 
