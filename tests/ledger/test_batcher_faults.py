@@ -147,6 +147,27 @@ async def test_connections_killed_under_load_lose_nothing_and_count_nothing_twic
     await ledger.assert_sound(wallets)
 
 
+async def test_who_cannot_wait_for_another_try_is_told_before_the_deadline(
+    ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (wallet_id,) = await ledger.open_wallets(1)
+
+    async def no_room(*_args: Any, **_kwargs: Any) -> Any:
+        raise batching.DatabaseUnavailable("could not extend file: No space left on device")
+
+    monkeypatch.setattr(batching.store, "append", no_room)
+    async with ledger.batcher(sessions=1) as batcher:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 1.0
+        patient = batcher.submit(a_grant(wallet_id, 1), deadline + 9.0)
+        outcome = await batcher.submit(a_grant(wallet_id, 1), deadline)
+        assert reason_of(outcome) is Reason.DATABASE_UNAVAILABLE
+        assert loop.time() < deadline - 0.1
+        assert not patient.done(), "it has the time for more tries"
+        monkeypatch.undo()
+        assert reason_of(await patient) is None
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_an_append_whose_answer_is_lost_is_resolved_by_its_ids(
     ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch, moment: str

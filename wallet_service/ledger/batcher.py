@@ -238,9 +238,10 @@ class Batcher:
             _log.warning("a batch of %d commands failed: %s", len(todo), fault)
             self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
             return []
-        still = self._still_in_time(todo)
+        pause = min(0.02 * 2**attempt, 0.5)
+        still = self._still_in_time(todo, pause)
         if still:  # or the wallets would stay busy for nobody
-            await asyncio.sleep(min(0.02 * 2**attempt, 0.5))
+            await asyncio.sleep(pause)
         return still
 
     async def _run_apart(self, session: Session, todo: list[Waiting], fault: Exception) -> None:
@@ -254,12 +255,16 @@ class Batcher:
         await self._run(session, left[:middle])
         return await self._run(session, left[middle:])
 
-    def _still_in_time(self, todo: list[Waiting]) -> list[Waiting]:
-        now = asyncio.get_running_loop().time()
-        late = [waiting for waiting in todo if waiting.deadline <= now]
-        for waiting in late:
-            self._answer(waiting, _lost(waiting, Reason.DATABASE_UNAVAILABLE))
-        return [waiting for waiting in todo if waiting.deadline > now]
+    def _still_in_time(self, todo: list[Waiting], pause: float) -> list[Waiting]:
+        """Return who can wait for another try, and as long again for what it says; the others are told at once.
+
+        A caller who is told in time that nothing was done can pay otherwise; one whose own deadline ends the call cannot.
+        """
+        end = asyncio.get_running_loop().time() + 2 * pause
+        for waiting in todo:
+            if waiting.deadline <= end:
+                self._answer(waiting, _lost(waiting, Reason.DATABASE_UNAVAILABLE))
+        return [waiting for waiting in todo if waiting.deadline > end]
 
     def _refuse_all(self, todo: list[Waiting], reason: Reason) -> None:
         for waiting in todo:
