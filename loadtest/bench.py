@@ -38,6 +38,8 @@ PARTS: Final = (
 EVERYTHING: Final = tuple(part for part in PARTS if part != "maturing")
 """What a whole run measures; a million wallets of many ages take minutes to make."""
 AGING: Final = (1_000_000, 20_000)
+IDLE_SECONDS: Final = 3
+"""How long a new process is left alone before one looks at its memory."""
 ALONE: Final = frozenset({"backtest", "rings", "model", "maturing"})
 """What needs none of the wallets that the others share."""
 
@@ -45,12 +47,14 @@ ALONE: Final = frozenset({"backtest", "rings", "model", "maturing"})
 async def serve_and_measure(run: Run, parts: set[str]) -> None:
     """Measure what talks to one service process."""
     process = run.stage.serve()
+    await asyncio.sleep(IDLE_SECONDS)
+    run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
     await figures.prepare(run, process)
     if "unary" in parts:
         await figures.unary(run, process)
     if "batch" in parts:
         await figures.batches(run, process)
-    run.found["idle_memory_mb"] = figures_memory(process.popen.pid)
+    run.found["used_memory_mb"] = figures_memory(process.popen.pid)
     run.stage.stop(process)
     if "fraud" in parts:
         # Nothing is given up here because a machine is busy: what is measured is the whole of the work.

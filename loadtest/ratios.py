@@ -26,11 +26,12 @@ TARGETS: Final = {
     "earn event alone / in a backlog": 0.83,
     "earn reserve p99 alone / beside a backlog": 0.67,
     "backtest lines a second / 20,000": 1.0,
+    "120 MB / idle memory": 1.0,
 }
-
 
 EVENTS_PER_SECOND: Final = 1_500
 """What one service process is asked to credit."""
+IDLE_MEMORY_MB: Final = 120
 
 
 def _rate(found: dict[str, Any], *path: str) -> float | None:
@@ -79,6 +80,8 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         result["backtest lines a second / 20,000"] = round(
             found["backtest"]["lines_per_s"] / BACKTEST_LINES, 2
         )
+    if "idle_memory_mb" in found:
+        result["120 MB / idle memory"] = round(IDLE_MEMORY_MB / found["idle_memory_mb"], 2)
     return result
 
 

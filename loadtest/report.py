@@ -88,7 +88,11 @@ def main() -> None:
     if "earn" in found:
         lines += [*_earning(found["earn"]), ""]
     if "idle_memory_mb" in found:
-        lines += [f"Memory of one service process after the run: {found['idle_memory_mb']:.0f} MB.", ""]
+        idle, used = found["idle_memory_mb"], found["used_memory_mb"]
+        lines += [
+            f"Memory of one service process: {idle:.0f} MB before its first call, {used:.0f} MB after the run.",
+            "",
+        ]
     PAGE.write_text(before + "\n".join([*lines, END]) + after)
     print(f"{PAGE.relative_to(ROOT)} has the figures of this run")
 
