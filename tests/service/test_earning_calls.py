@@ -105,6 +105,12 @@ async def test_in_a_batch_each_event_has_an_outcome_of_its_own(api: Api) -> None
             lambda e: e.purchase.lines[0].__setattr__("discount_minor", 10_001),
             "event.purchase.lines[0].discount_minor",
         ),
+        (
+            lambda e: e.purchase.lines.extend(
+                [earning_pb2.OrderLine(sku="a", quantity=10**6, unit_price_minor=10**9)] * 2
+            ),
+            "event.purchase.lines",
+        ),
         (lambda e: e.purchase.__setattr__("order_ref", "a\0b"), "event.purchase.order_ref"),
         (lambda e: e.action.__setattr__("kind", 1), "event.action.kind"),
         (lambda e: e.returned.__setattr__("stage", 77), "event.returned.order_ref"),

@@ -10,6 +10,7 @@ from wallet.v1 import earning_pb2, rules_pb2
 
 from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
+    ORDER_MINOR_MAX,
     Arrival,
     ClawBackPolicy,
     Content,
@@ -98,6 +99,8 @@ def _purchase(message: earning_pb2.PurchaseEvent, field: str) -> Purchase:
         reservation_id=canonical_uuid(redeemed.reservation_id) if message.HasField("redeemed") else "",
         redeemed_minor=redeemed.amount_minor, redeemed_value_minor=redeemed.value_minor,
     )  # fmt: skip
+    if purchase.gross_minor > ORDER_MINOR_MAX:
+        raise refuse(Reason.FIELD_INVALID, f"{field}.lines", f"Together they cost more than {ORDER_MINOR_MAX}.")
     if purchase.redeemed_value_minor > purchase.total_minor:
         raise refuse(Reason.FIELD_INVALID, f"{field}.redeemed.value_minor", "It is more than the order.")
     return purchase

@@ -275,7 +275,9 @@ class PurchaseEvent(_message.Message):
     payment_method_hash: _builtins.str
     """A keyed hash made by the caller; never a card number."""
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]: ...
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
+        """Together at most 10^15 before discounts."""
+
     @_builtins.property
     def coupons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
