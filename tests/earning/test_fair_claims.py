@@ -83,7 +83,9 @@ async def test_claims_side_by_side_share_a_backlog_of_200_000_by_looking_rows_up
     for statement in GROW:
         await shop._as_owner(statement)
     await asyncio.gather(*(shop.value("select pg_stat_force_next_flush(), pg_sleep(0.1)") for _ in range(8)))
-    reads = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where schemaname in ('ledger', 'earning')"
+    reads = (
+        "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where schemaname in ('ledger', 'earning')"
+    )
     scans = "select sum(seq_scan)::bigint from pg_stat_user_tables where schemaname = 'earning'"
     before = await shop.value(reads), await shop.value(scans)
     began = time.perf_counter()

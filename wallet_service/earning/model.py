@@ -262,6 +262,13 @@ class Event(Struct, frozen=True, kw_only=True):
     debt: int
     content: Content
     result: Result
+    unread: tuple[str, ...] = ()
+    """Which of content and result cannot be read: they stand for nothing then, and are never written back."""
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether nobody can go on with it. What is credited needs no content to mature."""
+        return "result" in self.unread or ("content" in self.unread and self.state is not EventState.CREDITED)
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

@@ -100,7 +100,9 @@ def _purchase(message: earning_pb2.PurchaseEvent, field: str) -> Purchase:
         redeemed_minor=redeemed.amount_minor, redeemed_value_minor=redeemed.value_minor,
     )  # fmt: skip
     if purchase.gross_minor > ORDER_MINOR_MAX:
-        raise refuse(Reason.FIELD_INVALID, f"{field}.lines", f"Together they cost more than {ORDER_MINOR_MAX}.")
+        raise refuse(
+            Reason.FIELD_INVALID, f"{field}.lines", f"Together they cost more than {ORDER_MINOR_MAX}."
+        )
     if purchase.redeemed_value_minor > purchase.total_minor:
         raise refuse(Reason.FIELD_INVALID, f"{field}.redeemed.value_minor", "It is more than the order.")
     return purchase

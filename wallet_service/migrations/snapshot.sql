@@ -304,6 +304,45 @@ begin
 end
 $$;
 
+CREATE FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_events json;
+begin
+  select json_agg(n) into v_events
+  from (
+    select
+      e.wallet_id, e.event_id, e.tries + 1 as tries, e.amount, e.clawed_back, e.debt,
+      case when e.tries + 1 < p_tries_max then e.state else 9 end as state,
+      case
+        when e.tries + 1 < p_tries_max then p_now + 1000000 * (2 ^ (e.tries + 1))::bigint
+        else ledger.microseconds('9999-12-31T23:59:59Z')
+      end as due,
+      case
+        when
+          strpos(e.result::text, '\u') = 0 and json_typeof(e.result) = 'object'
+          and coalesce(json_typeof(e.result -> 'reasons'), 'array') = 'array'
+          then
+            jsonb_set(
+              e.result::jsonb, '{reasons}', coalesce((e.result -> 'reasons')::jsonb, '[]') || '["INTERNAL"]'
+            )
+      end as result,
+      case when e.kind = 1 and e.tries + 1 >= p_tries_max then e.order_ref else '' end as wakes
+    from earning.event as e
+    where
+      e.wallet_id = p_wallet_id and e.due_at <= ledger.moment(p_now) and e.due_at < '9999-01-01T00:00:00Z'
+    order by e.due_at, e.received_at, e.event_id
+    limit 1
+  ) as n;
+  perform earning.record(
+    p_lease, array[p_wallet_id], coalesce(v_events, '[]'), '[]', '[]', array[p_wallet_id]
+  );
+end
+$$;
+
 CREATE FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2716,6 +2755,9 @@ GRANT ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_p
 
 REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
+
+REVOKE ALL ON FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) TO wallet_app;
 
 REVOKE ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
