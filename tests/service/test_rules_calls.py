@@ -68,6 +68,12 @@ async def test_findings_are_answered_and_stop_a_publication(api: Api, program_id
     assert absent.reason == "RULESET_NOT_FOUND"
 
 
+async def test_advice_is_answered_and_stops_no_publication(api: Api, program_id: str):
+    kept = await put_draft(api, program_id, document(100, when={"tiers": ["gold"]}))
+    assert [(each.problem, each.advice) for each in kept.findings] == [("MATCHES_NOBODY_YET", True)]
+    assert (await api(publishing(program_id, 0, draft="next"))).ruleset.version == 1
+
+
 async def test_a_difference_names_the_rule_and_the_field(api: Api, program_id: str):
     await put_draft(api, program_id, document(100))
     await api(publishing(program_id, 0, draft="next"))

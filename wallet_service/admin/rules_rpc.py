@@ -183,7 +183,8 @@ def _policy(policy: RulesPolicy) -> rules_pb2.RulesPolicy:
 
 def _findings(findings: Sequence[Finding]) -> list[rules_pb2.Finding]:
     return [
-        rules_pb2.Finding(path=each.path, problem=each.problem, message=each.message) for each in findings
+        rules_pb2.Finding(path=each.path, problem=each.problem, message=each.message, advice=each.advice)
+        for each in findings
     ]
 
 

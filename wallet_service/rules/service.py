@@ -260,6 +260,7 @@ def _second_person_needed(maker: str) -> Refusal:
 
 
 def _invalid(findings: Sequence[Finding]) -> Refusal:
+    findings = [each for each in findings if not each.advice]
     first = findings[0]
     return Refusal(
         reason=Reason.RULESET_INVALID, field="draft", detail=f"{first.path}: {first.message}",

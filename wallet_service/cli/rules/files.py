@@ -182,8 +182,8 @@ class _Desk:
         kept = await self._client.rules.put_draft(
             self._program, draft, text, actor=self._actor, reason=self._reason
         )
-        if kept.findings:
-            say_findings(kept.findings)
+        say_findings(kept.findings)
+        if not all(finding.advice for finding in kept.findings):
             return None
         typer.echo(f"draft {draft}: revision {kept.revision}, nothing is wrong")
         return kept.revision

@@ -695,20 +695,24 @@ class Finding(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     problem: _builtins.str
     """A word for machines: UNKNOWN_FIELD."""
     message: _builtins.str
+    advice: _builtins.bool
+    """Worth knowing, and no reason against publishing."""
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         problem: _builtins.str = ...,
         message: _builtins.str = ...,
+        advice: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "message", b"message", "path", b"path", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -871,7 +875,7 @@ class PutRulesetDraftResponse(_message.Message):
     revision: _builtins.int
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
-        """None: it can be published."""
+        """None, or advice only: it can be published."""
 
     def __init__(
         self,
