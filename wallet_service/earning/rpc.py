@@ -212,6 +212,7 @@ def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:
 def _fill_refusal(message: earning_pb2.EventRefusal, refusal: Refusal) -> None:
     message.code, message.reason = refusal.reason.status.value, refusal.reason.name
     message.field, message.message = refusal.field, refusal.message
+    message.metadata.update(refusal.facts)
 
 
 def _position(text: str | None) -> tuple[Instant, EventId] | None:

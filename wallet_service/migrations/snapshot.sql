@@ -1415,6 +1415,21 @@ begin
 end
 $$;
 
+CREATE FUNCTION ledger.free_wallets(p_wallets uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  return query
+    select w.wallet_id
+    from unnest(p_wallets) as n (wallet_id)
+    cross join lateral (
+      select x.wallet_id from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update skip locked
+    ) as w;
+end
+$$;
+
 CREATE FUNCTION ledger.lock_wallets(p_wallets uuid[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2833,6 +2848,9 @@ GRANT ALL ON FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], 
 
 REVOKE ALL ON FUNCTION ledger.due_wallets(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.due_wallets(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.free_wallets(p_wallets uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.free_wallets(p_wallets uuid[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) TO wallet_app;
