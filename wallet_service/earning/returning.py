@@ -142,8 +142,8 @@ def _take_back(bought: Event, new: Back, restored: int, policy: ClawBackPolicy) 
         )
     left = bought.amount - bought.clawed_back
     there = min(due, left)
-    # Beyond what the credit has left: it had paid what was owed on another order.
-    beyond = due - there
+    # Beyond what the credit has left: it had paid what was owed on another order, and nothing is beyond that.
+    beyond = min(due - there, result.paid_debt)
     # What an earlier return of the order could not take is tried again as far as this one gives value back: one return
     # of both would have paid it from there, so no split may leave it owed or given up.
     forgives = policy is ClawBackPolicy.NEVER
