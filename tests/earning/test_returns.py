@@ -12,6 +12,7 @@ from shop import DAY, Stage, opened, percent, ruleset
 
 from wallet_service.earning import returns
 from wallet_service.earning.model import Back, EventState, OrderLine, Return, ReturnedLine
+from wallet_service.earning.wire import remarks_of
 
 
 def line(price: int, quantity: int) -> OrderLine:
@@ -278,6 +279,25 @@ async def test_more_than_was_bought_is_rejected_with_its_reason(shop):
     event = await shop.event(anna, "r1")
     assert (event.state, event.result.reasons) == (EventState.REJECTED, ("RETURN_ABOVE_PURCHASE",))
     assert await shop.balance(anna) == (500, 0, 0, 0)
+
+
+@pytest.mark.parametrize("end", [Stage.REJECTED, Stage.ACCEPTED])
+async def test_a_refused_acceptance_leaves_its_return_open_and_both_events_say_so(shop, end):
+    anna = await shop.customer()
+    await shop.tell(anna, "e1", shop.purchase("o1", 10_000))
+    await shop.tell(anna, "r1", shop.comes_back("o1", "back-7", stage=Stage.OPENED))
+    await shop.tell(anna, "r2", shop.comes_back("o1", "back-7", amount_minor=10_001))
+    await shop.work()
+    assert await shop.balance(anna) == (0, 0, 0, 500)
+    bought, refused = [remarks_of(await shop.event(anna, name)) for name in ("e1", "r2")]
+    assert bought == ["It is frozen while returns of its order are open: back-7."]
+    assert refused[0] == "Rejected: RETURN_ABOVE_PURCHASE."
+    assert "open still" in refused[1]
+    what = {"amount_minor": 10_000} if end is Stage.ACCEPTED else {}
+    await shop.tell(anna, "r3", shop.comes_back("o1", "back-7", stage=end, **what))
+    await shop.work()
+    assert await shop.balance(anna) == (0 if end is Stage.ACCEPTED else 500, 0, 0, 0)
+    await shop.is_sound()
 
 
 async def spent_before_its_return(shop, anna):

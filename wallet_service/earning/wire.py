@@ -159,6 +159,11 @@ def remarks_of(event: Event) -> list[str]:
     """Return what else is to be said of an event."""
     result = event.result
     said = [f"{event.state.name.capitalize()}: {reason}." for reason in result.reasons]
+    if Reason.RETURN_ABOVE_PURCHASE.name in result.reasons:
+        said.append(
+            "More came back than was bought, so it had no effect: a return that was open is open still. Tell what did "
+            "come back, or that the return is rejected."
+        )
     if result.paid_debt:
         said.append(f"{result.paid_debt} of it paid what was still owed from earlier returns.")
     returned_minor = event.clawed_back - result.paid_debt
@@ -167,7 +172,7 @@ def remarks_of(event: Event) -> list[str]:
     if event.debt:
         said.append(f"{event.debt} more is owed and will be kept from later earnings.")
     if result.open_returns:
-        said.append("It is frozen while a return is open.")
+        said.append(f"It is frozen while returns of its order are open: {', '.join(result.open_returns)}.")
     if result.short:
         said.append(f"{result.short} had been spent already and is owed.")
     if result.given_up:
