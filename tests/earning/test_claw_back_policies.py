@@ -31,10 +31,10 @@ from wallet_service.earning.wording import remarks_of
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Refusal
-from wallet_service.ledger.commands import Adjust, ClawBack, Grant
+from wallet_service.ledger.commands import Adjust, ClawBack, Commit, Grant, Reserve
 from wallet_service.ledger.decide import decide, genesis
 from wallet_service.ledger.decide.decision import content_of
-from wallet_service.ledger.model import Known, Terms, Wallet, WalletState
+from wallet_service.ledger.model import Known, Order, Terms, Wallet, WalletState
 from wallet_service.rules.model import Priced
 
 ALLOW, ZERO, GIVE_UP = ClawBackPolicy
@@ -53,18 +53,19 @@ def event(name: str, kind: EventKind, **more) -> Event:
 class Customer:
     """One order of one wallet, in memory: what the worker does with its returns, and what the ledger makes of it."""
 
-    def __init__(self, lines, shares, available: int) -> None:
+    def __init__(self, lines, shares, available: int, redeemed: int = 0) -> None:
         self.terms = Terms(floor_minor=FLOOR)
         self.wallet = Wallet(
             wallet_id=WALLET, program_id=PROGRAM, customer_ref="c", state=WalletState.ACTIVE, pending=0, available=0,
             reserved=0, frozen=0, version=0, revision=0, pending_lots=(), available_lots=(), frozen_lots=(),
             frozen_by_hand=(), holds=(), head=genesis(WALLET), next_due_at=NEVER, touched_at=START, opened_at=START,
         )  # fmt: skip
-        self.credit, self.operations = None, {}
-        content = Content(
-            kind=EventKind.PURCHASE, occurred_at=START,
-            purchase=Purchase(order_ref="o", currency="EUR", lines=lines),
+        self.credit, self.reservation, self.operations = None, None, {}
+        purchase = Purchase(
+            order_ref="o", currency="EUR", lines=lines, redeemed_minor=redeemed, redeemed_value_minor=redeemed,
+            reservation_id=self.pay(redeemed) if redeemed else "",
         )  # fmt: skip
+        content = Content(kind=EventKind.PURCHASE, occurred_at=START, purchase=purchase)
         earned = sum(shares)
         self.bought = event(
             "bought", EventKind.PURCHASE, state=EventState.MATURED, amount=earned, content=content,
@@ -85,13 +86,38 @@ class Customer:
                 )
             )  # fmt: skip
 
+    def pay(self, amount: int) -> str:
+        """Pay with value that was in the wallet before; answers the reservation."""
+        reservation_id = str(uuid.UUID(int=2))
+        self.say(
+            Grant(
+                wallet_id=WALLET, credit_id=str(uuid.UUID(int=3)), amount=amount, pending=False, expires_at=NEVER
+            )
+        )  # fmt: skip
+        order = Order(order_ref="o", total_minor=100_000, currency="EUR")
+        self.say(
+            Reserve(
+                wallet_id=WALLET, reservation_id=reservation_id, amount=amount, value_minor=amount, order=order,
+                device="", ttl_seconds=900,
+            )
+        )  # fmt: skip
+        self.say(
+            Commit(
+                wallet_id=WALLET, reservation_id=reservation_id, commit_id=str(uuid.UUID(int=4)), amount=None,
+                final=True,
+            )
+        )  # fmt: skip
+        self.credit = None
+        return reservation_id
+
     def say(self, command):
         known = Known(
-            reservation=None, credit=self.credit if hasattr(command, "credit_id") else None,
+            reservation=self.reservation, credit=self.credit if hasattr(command, "credit_id") else None,
             operation=self.operations.get(getattr(command, "operation_id", "")),
         )  # fmt: skip
         decision = decide(self.wallet, command, START, self.terms, known)
         self.wallet, self.credit = decision.wallet, decision.credit or self.credit
+        self.reservation = decision.reservations[-1] if decision.reservations else self.reservation
         if decision.operation is not None:
             self.operations[decision.operation.operation_id] = decision.operation
         return decision.outcome
@@ -134,16 +160,18 @@ def expected(policy: ClawBackPolicy, due: int, available: int) -> tuple[int, int
 
 
 @pytest.mark.parametrize("policy", ClawBackPolicy)
-@given(orders_and_parts(), st.integers(0, 600))
-def test_any_split_and_order_of_returns_ends_the_same(policy, found, available):
+@given(orders_and_parts(), st.integers(0, 600), st.integers(0, 600))
+def test_any_split_and_order_of_returns_ends_the_same(policy, found, available, redeemed):
+    """Also of an order that was partly paid with the wallet: what that gives back pays what is to be taken."""
     lines, shares, *ways = found
     for way in ways:
-        customer, back = Customer(lines, shares, available), returns.Back()
+        customer, back = Customer(lines, shares, available, redeemed), returns.Back()
         for number, one in enumerate(way):
             customer.give_back(number, one, policy)
             back = returns.after(back, lines, one)
         due = returns.share_back(back, lines, shares)
-        assert customer.end == expected(policy, due, available)
+        restored = returns.part_back(back, lines, redeemed)
+        assert customer.end == expected(policy, due, available + restored)
 
 
 def test_a_policy_is_said_and_read_again_and_without_a_word_the_floor_counts():

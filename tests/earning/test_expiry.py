@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from shop import DAY, Policy
+from shop import DAY, PROGRAM, Policy
+from test_lookout import look, warned
 
 from wallet_service.earning.expiry import expires_at, idle_at
 from wallet_service.earning.model import DAY_SECONDS, ExpiryKind, Standing
@@ -69,23 +70,53 @@ def days_between(first, last):
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-@given(moments, zones, st.integers(1, 366))
-def test_rolling_value_expires_with_the_day_in_which_its_time_ends(earned, zone, days):
+@given(moments, zones, st.integers(1, 366), st.integers(0, 60))
+def test_rolling_value_expires_with_the_day_in_which_its_time_to_be_spent_ends(earned, zone, days, window):
     policy = Policy(expiry=ExpiryKind.ROLLING, expires_after_seconds=days * DAY_SECONDS)
-    at = expires_at(policy, earned, earned, zone)
-    least = after(earned, days * DAY_SECONDS)
+    available = after(earned, window * DAY_SECONDS)
+    at = expires_at(policy, earned, available, zone)
+    least = after(available, days * DAY_SECONDS)
     assert least <= at <= least + DAY + DAY // 24
     assert local(at, zone).date() != local(at - 1, zone).date()
 
 
-@given(moments, zones, st.integers(1, 36_600), st.integers(400, 520))
-def test_a_wallet_that_earns_every_day_never_runs_out_of_lots(earned, zone, days, times):
+async def test_value_whose_time_is_shorter_than_the_return_window_is_warned_of_and_can_be_spent(shop):
+    week = 7 * DAY_SECONDS
+    policy = Policy(
+        return_window_seconds=2 * week, expires_after_seconds=week, warn_before_seconds=(week // 2,)
+    )
+    await shop.earning.put_policy(PROGRAM, policy, None, "t", "t", shop.soon())
+    anna = await shop.customer()
+    await shop.tell(anna, "e1", shop.purchase("o1", 10_000))
+    await shop.work()
+    await shop.wait(14 * DAY)
+    await shop.work()
+    assert await shop.balance(anna) == (0, 500, 0, 0)
+    await shop.wait(5 * DAY)
+    assert (await look(shop)).warned == 1
+    (warning,) = await warned(shop)
+    assert (warning.amount, warning.expires_at >= after(shop.now, 2 * DAY_SECONDS)) == (500, True)
+    await shop.pay(anna, "o2", 500)
+    await shop.is_sound()
+
+
+@given(moments, zones, st.integers(1, 36_600), st.integers(0, 732))
+def test_a_wallet_that_earns_every_day_never_runs_out_of_lots(earned, zone, days, window):
     """Each lot lives as long as was promised, and there are never too many of them at once."""
     policy = Policy(expiry=ExpiryKind.ROLLING, expires_after_seconds=days * DAY_SECONDS)
-    ends = [expires_at(policy, Instant(earned + n * DAY), earned, zone) for n in range(0, times * 30, 30)]
-    assert all(at >= after(Instant(earned + n * 30 * DAY), days * DAY_SECONDS) for n, at in enumerate(ends))
-    lives = min(days, 366) if days <= 366 else days // 28 if days <= 3_660 else days // 365
-    assert lives + 2 < 512
+    ends = set()
+    # What was earned during the whole life of a lot: a part of the days, and the first ones all.
+    life = days + window
+    for n in (*range(0, life, max(1, life // 400)), *range(min(life, 40))):
+        at = Instant(earned + n * DAY)
+        available = after(at, window * DAY_SECONDS)
+        ends.add(expires_at(policy, at, available, zone))
+        assert max(ends) >= after(available, days * DAY_SECONDS)
+    daily = days <= 366 and life <= 480
+    assert len(ends) + 2 < 512
+    assert (life if daily else life // 28 if days <= 3_660 else life // 365) + 2 < 512
+    granular = {local(end, zone).day for end in ends}
+    assert daily or granular == {1}
 
 
 @given(moments, moments, zones, st.sampled_from(list(ENDS)), st.integers(0, 100))

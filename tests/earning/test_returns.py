@@ -7,17 +7,27 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import DAY, Stage, opened
+from msgspec.structs import replace
+from shop import DAY, Stage, opened, percent, ruleset
 
 from wallet_service.earning import returns
 from wallet_service.earning.model import Back, EventState, OrderLine, Return, ReturnedLine
+from wallet_service.earning.wire import remarks_of
 
 
 def line(price: int, quantity: int) -> OrderLine:
     return OrderLine(sku="s", quantity=quantity, unit_price_minor=price)
 
 
-LINES = st.lists(st.builds(line, st.integers(0, 500), st.integers(1, 5)), min_size=1, max_size=5).map(tuple)
+def free(price: int, quantity: int) -> OrderLine:
+    """A line whose discount is all of its price: what is earned before discounts is earned on it, too."""
+    return OrderLine(sku="f", quantity=quantity, unit_price_minor=price, discount_minor=price * quantity)
+
+
+PRICES, PIECES = st.integers(0, 500), st.integers(1, 5)
+LINES = st.lists(
+    st.builds(line, PRICES, PIECES) | st.builds(free, PRICES, PIECES), min_size=1, max_size=5
+).map(tuple)
 
 
 @st.composite
@@ -85,8 +95,64 @@ def test_returning_piece_by_piece_is_returning_all(lines, data):
         for n, bought in enumerate(lines)
         for _ in range(bought.quantity)
     ]
-    _, took = play(lines, shares, data.draw(st.permutations(pieces)))
+    back, took = play(lines, shares, data.draw(st.permutations(pieces)))
     assert sum(took) == sum(shares)
+    assert returns.part_back(back, lines, 777) == 777
+    assert returns.after(back, lines, pieces[0]) is None
+
+
+@given(LINES, st.data())
+def test_pieces_of_a_line_take_their_part_of_what_it_earned_and_nothing_of_other_lines(lines, data):
+    shares = tuple(data.draw(st.integers(0, 1_000)) for _ in lines)
+    number = data.draw(st.integers(0, len(lines) - 1))
+    bought, share = lines[number], shares[number]
+    pieces = data.draw(st.integers(1, bought.quantity))
+    one_by_one = [returning(lines=(ReturnedLine(line=number, quantity=1),))] * pieces
+    _, took = play(lines, shares, one_by_one)
+    net = bought.net_minor
+    came_back, whole = (net * pieces // bought.quantity, net) if net else (pieces, bought.quantity)
+    assert sum(took) == share * came_back // whole
+
+
+@given(LINES, st.data())
+def test_after_everything_nothing_of_an_order_can_come_back(lines, data):
+    back, _ = play(lines, (0,) * len(lines), [returning(everything=True)])
+    number = data.draw(st.integers(0, len(lines) - 1))
+    again = returning(lines=(ReturnedLine(line=number, quantity=1),))
+    assert returns.after(back, lines, again) is None or lines[number].net_minor // lines[number].quantity == 0
+
+
+def free_order(shop, pieces: int, *paid: int):
+    """An order of a free article of 100.00 in all, and lines that are paid."""
+    content = shop.purchase("o1", 0, *paid)
+    lines = (free(10_000 // pieces, pieces), *content.purchase.lines[1:])
+    return replace(content, purchase=replace(content.purchase, lines=lines))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "paid", "what", "left"),
+    [
+        (1, (100,), {"line": 0, "quantity": 1}, 5),
+        (1, (100,), {"line": 1, "quantity": 1}, 500),
+        (2, (), {"line": 0, "quantity": 1}, 250),
+        (2, (100,), {"line": 0, "quantity": 1}, 255),
+    ],
+    ids=["the free article", "what was paid", "one of two", "one of two beside what was paid"],
+)
+async def test_a_free_article_gives_back_by_its_pieces_what_it_earned_before_discounts(
+    shop, pieces, paid, what, left
+):
+    shop.use(ruleset(percent(before_discounts=True)))
+    anna = await shop.customer()
+    await shop.tell(anna, "e1", free_order(shop, pieces, *paid))
+    await shop.tell(anna, "r1", shop.comes_back("o1", lines=[what]))
+    await shop.work()
+    assert await shop.balance(anna) == (left, 0, 0, 0)
+    await shop.tell(anna, "r2", shop.comes_back("o1", "r2", everything=True))
+    await shop.work()
+    assert await shop.balance(anna) == (0, 0, 0, 0)
+    assert (await shop.event(anna, "e1")).debt == 0
+    await shop.is_sound()
 
 
 def test_eleven_refunds_of_9_take_what_one_of_99_takes():
@@ -213,6 +279,25 @@ async def test_more_than_was_bought_is_rejected_with_its_reason(shop):
     event = await shop.event(anna, "r1")
     assert (event.state, event.result.reasons) == (EventState.REJECTED, ("RETURN_ABOVE_PURCHASE",))
     assert await shop.balance(anna) == (500, 0, 0, 0)
+
+
+@pytest.mark.parametrize("end", [Stage.REJECTED, Stage.ACCEPTED])
+async def test_a_refused_acceptance_leaves_its_return_open_and_both_events_say_so(shop, end):
+    anna = await shop.customer()
+    await shop.tell(anna, "e1", shop.purchase("o1", 10_000))
+    await shop.tell(anna, "r1", shop.comes_back("o1", "back-7", stage=Stage.OPENED))
+    await shop.tell(anna, "r2", shop.comes_back("o1", "back-7", amount_minor=10_001))
+    await shop.work()
+    assert await shop.balance(anna) == (0, 0, 0, 500)
+    bought, refused = [remarks_of(await shop.event(anna, name)) for name in ("e1", "r2")]
+    assert bought == ["It is frozen while returns of its order are open: back-7."]
+    assert refused[0] == "Rejected: RETURN_ABOVE_PURCHASE."
+    assert "open still" in refused[1]
+    what = {"amount_minor": 10_000} if end is Stage.ACCEPTED else {}
+    await shop.tell(anna, "r3", shop.comes_back("o1", "back-7", stage=end, **what))
+    await shop.work()
+    assert await shop.balance(anna) == (0 if end is Stage.ACCEPTED else 500, 0, 0, 0)
+    await shop.is_sound()
 
 
 async def spent_before_its_return(shop, anna):

@@ -79,7 +79,7 @@ def mature_of(event: Event) -> Mature:
 
 
 def without(event: Event, act: Act, refusal: Refusal) -> Event | None:
-    """Return the event with an act made smaller to what is there, or left out; None if the refusal is a surprise.
+    """Return the event with an act made smaller, left out or put last; None if the refusal is a surprise.
 
     The smaller act has an id of its own: the first one was refused, so nothing stands under its id, and a repetition
     must not find the two mixed up.
@@ -98,6 +98,10 @@ def without(event: Event, act: Act, refusal: Refusal) -> Event | None:
     elif act.kind is ActKind.RESTORE and refusal.reason in _NOT_SPENT:
         possible = min(act.amount, int(refusal.facts.get("left_minor", "0")))
         result = replace(result, not_restored=result.not_restored + act.amount - possible)
+    elif act.kind is ActKind.RESTORE and act is not result.acts[-1]:
+        # There is no room for it now: what else the return does must not wait for that.
+        others = tuple(other for other in result.acts if other is not act)
+        return replace(event, result=replace(result, acts=(*others, act)))
     elif act.kind is ActKind.GRANT or refusal.reason not in {Reason.CREDIT_NOT_FOUND, Reason.WALLET_CLOSED}:
         return None
     smaller = replace(act, amount=possible, act_id=act_id_of(act.act_id, f"{act.amount}:{possible}"))

@@ -19,6 +19,8 @@ from wallet_service.kernel.clock import (
 )
 
 MONTHLY_AFTER_SECONDS: Final = 366 * DAY_SECONDS
+DAILY_SECONDS_MAX: Final = 480 * DAY_SECONDS
+"""With the time for which it is pending."""
 YEARLY_AFTER_SECONDS: Final = 3_660 * DAY_SECONDS
 """What lives longer expires less finely: a wallet that earns every day must not run out of lots."""
 _LAST_YEARS: Final = 3 * 366 * DAY_SECONDS * MICROSECONDS_PER_SECOND
@@ -27,6 +29,8 @@ _LAST_YEARS: Final = 3 * 366 * DAY_SECONDS * MICROSECONDS_PER_SECOND
 
 def expires_at(policy: Policy, earned_at: Instant, available_at: Instant, zone: ZoneInfo) -> Instant:
     """Return when value expires that was earned and can be spent at these moments; NEVER if by itself it does not."""
+    # What is pending cannot be spent: its time does not run yet.
+    first = max(earned_at, available_at)
     match policy.expiry:
         case ExpiryKind.NEVER | ExpiryKind.INACTIVITY:
             return NEVER
@@ -34,7 +38,8 @@ def expires_at(policy: Policy, earned_at: Instant, available_at: Instant, zone: 
             seconds = policy.expires_after_seconds
             if not seconds:
                 return NEVER
-            return _end(_rounding(seconds), after(earned_at, seconds), earned_at, zone)
+            waits = (first - earned_at) // MICROSECONDS_PER_SECOND
+            return _end(_rounding(seconds, waits), after(first, seconds), first, zone)
         case ExpiryKind.END_OF_MONTH:
             begins = _month
         case ExpiryKind.END_OF_QUARTER:
@@ -43,7 +48,6 @@ def expires_at(policy: Policy, earned_at: Instant, available_at: Instant, zone: 
             begins = _year
         case _:
             assert_never(policy.expiry)
-    first = max(earned_at, available_at)
     return _end(begins, after(first, policy.expiry_days_min * DAY_SECONDS), first, zone)
 
 
@@ -67,8 +71,8 @@ def _year(of: date) -> date:
     return of.replace(month=1, day=1)
 
 
-def _rounding(seconds: int) -> Period:
-    if seconds <= MONTHLY_AFTER_SECONDS:
+def _rounding(seconds: int, waits_seconds: int) -> Period:
+    if seconds <= MONTHLY_AFTER_SECONDS and waits_seconds + seconds <= DAILY_SECONDS_MAX:
         return _day
     return _month if seconds <= YEARLY_AFTER_SECONDS else _year
 

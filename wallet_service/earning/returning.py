@@ -1,4 +1,4 @@
-"""What a return does: it freezes, takes back, gives back, and refills caps and budgets. Pure."""
+"""What a return does: it freezes, gives back, takes back, and refills caps and budgets. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wallet_service.earning.model import (
     DECIDED,
     Act,
     ActKind,
+    Back,
     ClawBackPolicy,
     Event,
     EventState,
@@ -97,47 +98,63 @@ def _close(event: Event, bought: Event, returned: Return) -> Effect:
 
 
 def _accept(event: Event, bought: Event, returned: Return, policy: ClawBackPolicy) -> Effect | None:
-    """Take back what the returned part earned and give back what it was paid with; None if too much comes back."""
+    """Give back what the returned part was paid with, and take back what it earned; None if too much comes back."""
     purchase = bought.content.purchase
     assert purchase is not None
     old = bought.result.back
     new = returns.after(old, purchase.lines, returned)
     if new is None:
         return None
-    # What a cap or a rule of the whole order gave has no line of its own only if there are no lines.
-    shares = bought.result.priced.lines if bought.amount else ()
-    due = 0
-    if shares:
-        due = returns.share_back(new, purchase.lines, shares) - returns.share_back(
-            old, purchase.lines, shares
+    restored = 0
+    if purchase.reservation_id:
+        whole = purchase.redeemed_minor
+        restored = returns.part_back(new, purchase.lines, whole) - returns.part_back(
+            old, purchase.lines, whole
         )
-    there = min(due, bought.amount - bought.clawed_back)
+    # First what is given back: it covers what is taken, and nobody owes or is forgiven what stands beside it.
     acts: list[Act] = []
-    if there:
-        act = _on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", there)
-        acts.append(replace(act, claw_back=policy))
-    # Beyond what the credit has left: it had paid what was owed on another order.
-    beyond = due - there
-    tried, forgiven = (there, beyond) if policy is ClawBackPolicy.NEVER else (0, 0)
-    result = replace(
-        bought.result, back=new, given_up=bought.result.given_up + forgiven,
-        under_way=bought.result.under_way + tried,
-    )  # fmt: skip
-    after_claw = replace(
-        bought, clawed_back=bought.clawed_back + there, debt=bought.debt + beyond - forgiven, result=result
-    )
-    closed, unfreeze = _close(event, after_claw, returned)
-    whole = purchase.redeemed_minor
-    restored = returns.part_back(new, purchase.lines, whole) - returns.part_back(old, purchase.lines, whole)
-    acts += unfreeze
-    if restored and purchase.reservation_id:
+    if restored:
         acts.append(
             Act(
                 kind=ActKind.RESTORE, act_id=act_id_of(event.event_id, "restore"), subject_id=purchase.reservation_id,
                 amount=restored, reason="returned",
             )
         )  # fmt: skip
-    return closed, acts
+    taken, tried = _take_back(bought, new, restored, policy)
+    if tried:
+        act = _on_credit(ActKind.CLAW_BACK, event, bought, "claw-back", "returned", tried)
+        acts.append(replace(act, claw_back=policy))
+    # Last what is set free: before the claw-back, it could be spent and would be missing there.
+    closed, unfreeze = _close(event, taken, returned)
+    return closed, acts + unfreeze
+
+
+def _take_back(bought: Event, new: Back, restored: int, policy: ClawBackPolicy) -> tuple[Event, int]:
+    """Return a purchase of which so much has come back, and what is to be taken of its credit for it."""
+    purchase, result = bought.content.purchase, bought.result
+    assert purchase is not None
+    # What a cap or a rule of the whole order gave has no line of its own only if there are no lines.
+    shares = result.priced.lines if bought.amount else ()
+    due = 0
+    if shares:
+        due = returns.share_back(new, purchase.lines, shares) - returns.share_back(
+            result.back, purchase.lines, shares
+        )
+    left = bought.amount - bought.clawed_back
+    there = min(due, left)
+    # Beyond what the credit has left: it had paid what was owed on another order, and nothing is beyond that.
+    beyond = min(due - there, result.paid_debt)
+    # What an earlier return of the order could not take is tried again as far as this one gives value back: one return
+    # of both would have paid it from there, so no split may leave it owed or given up.
+    forgives = policy is ClawBackPolicy.NEVER
+    again = min(result.given_up if forgives else bought.debt, restored, left - there)
+    tried = there + again
+    result = replace(
+        result, back=new, given_up=result.given_up + (beyond - again if forgives else 0),
+        under_way=result.under_way + (tried if forgives else 0),
+    )  # fmt: skip
+    debt = bought.debt + (0 if forgives else beyond - again)
+    return replace(bought, clawed_back=bought.clawed_back + tried, debt=debt, result=result), tried
 
 
 def _on_credit(kind: ActKind, event: Event, bought: Event, what: str, reason: str, amount: int = 0) -> Act:

@@ -27,6 +27,11 @@ def after(back: Back, lines: tuple[OrderLine, ...], returned: Return) -> Back | 
         before = Back(quantities=tuple(quantities), amounts=tuple(amounts))
         kept = [line.net_minor - gone for line, gone in zip(lines, _gone(before, lines), strict=True)]
         loose = max(loose, sum(kept))
+        # What costs nothing is not in this amount: it comes back by its pieces.
+        quantities = [
+            pieces if line.net_minor else max(pieces, line.quantity)
+            for line, pieces in zip(lines, quantities, strict=True)
+        ]
     new = Back(quantities=tuple(quantities), amounts=tuple(amounts), loose_minor=loose)
     return new if _fits(new, lines) else None
 
@@ -49,33 +54,28 @@ def _fits(back: Back, lines: tuple[OrderLine, ...]) -> bool:
 def share_back(back: Back, lines: tuple[OrderLine, ...], shares: tuple[int, ...]) -> int:
     """Return how much of what the lines earned is to be taken back in all.
 
-    A line gives back in proportion to its price; what is of no line takes the same part of all that is kept. Rounded
-    down once, over the whole: when all has come back, it is all.
+    A line gives back in proportion to its price, or by its pieces if it cost nothing; what is of no line takes the same
+    part of all that is kept. Rounded down once, over the whole: when all has come back, it is all.
     """
     if not back.quantities:
         return 0
-    gone = _gone(back, lines)
     taken = Fraction(0)
-    kept_share = Fraction(0)
     kept_minor = 0
-    for line, part, share in zip(lines, gone, shares, strict=True):
-        if not line.net_minor:
-            # A line that cost nothing came back when its pieces did; its amount says nothing.
-            kept_share += share
-            continue
-        taken += Fraction(share * part, line.net_minor)
-        kept_share += Fraction(share * (line.net_minor - part), line.net_minor)
-        kept_minor += line.net_minor - part
-    taken += kept_share * Fraction(back.loose_minor, kept_minor) if kept_minor else Fraction(0)
-    if back.loose_minor >= kept_minor:
-        return sum(shares)
+    for line, gone, pieces, share in zip(lines, _gone(back, lines), back.quantities, shares, strict=True):
+        part = Fraction(gone, line.net_minor) if line.net_minor else Fraction(pieces, line.quantity)
+        taken += share * part
+        kept_minor += line.net_minor - gone
+    if kept_minor:
+        taken += (sum(shares) - taken) * Fraction(back.loose_minor, kept_minor)
     return int(taken)
 
 
 def part_back(back: Back, lines: tuple[OrderLine, ...], whole: int) -> int:
     """Return which part of a whole belongs to what has come back: of what was paid with the wallet."""
-    total = sum(line.net_minor for line in lines)
     if not back.quantities:
         return 0
-    gone = sum(_gone(back, lines)) + back.loose_minor
-    return whole if gone >= total else whole * gone // total
+    total = sum(line.net_minor for line in lines)
+    if total:
+        return whole * (sum(_gone(back, lines)) + back.loose_minor) // total
+    # An order that cost nothing comes back by its pieces.
+    return whole * sum(back.quantities) // sum(line.quantity for line in lines)

@@ -17,7 +17,11 @@ _SENTENCES: Final = {
     "REVIEW_REJECTED": "A person has looked at it and decided that it earns nothing.",
     "NO_SUCH_ORDER": "The order that it is about never came in, so there is nothing to take back.",
     "ORDER_KNOWN": "The same order had come in before, and an order earns only once.",
-    Reason.RETURN_ABOVE_PURCHASE.name: "More would come back than was bought, so nothing was done.",
+    Reason.RETURN_ABOVE_PURCHASE.name: (
+        "More came back than was bought, so it had no effect: a return that was open is open still. Tell what did come "
+        "back, or that the return is rejected."
+    ),
+    "UNREADABLE": "What is stored of it cannot be read; whoever runs the service has to look at it.",
     Reason.WALLET_CLOSED.name: "The wallet is closed.",
     "TOO_MANY_EVENTS": "Far too many events came in for this wallet in a short time.",
     "MANY_EVENTS": "Unusually many events came in for this wallet in a short time.",
@@ -64,7 +68,7 @@ def _of_earnings(event: Event, units: Units) -> list[str]:
     if event.debt:
         said.append(f"{units.amount(event.debt)} more is owed and will be kept from later earnings.")
     if result.open_returns:
-        said.append("It is frozen while a return is open.")
+        said.append(f"It is frozen while returns of its order are open: {', '.join(result.open_returns)}.")
     return said + _missing(event, units)
 
 

@@ -198,7 +198,7 @@ class _ExpiryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExpiryKind
     """By expires_after_seconds alone: 0 never, otherwise rolling."""
     EXPIRY_KIND_NEVER: _ExpiryKind.ValueType  # 1
     EXPIRY_KIND_ROLLING: _ExpiryKind.ValueType  # 2
-    """So long after it was earned."""
+    """So long after it could first be spent."""
     EXPIRY_KIND_END_OF_MONTH: _ExpiryKind.ValueType  # 3
     """When the month, quarter or year ends in which expiry_days_min have passed since it could first be spent."""
     EXPIRY_KIND_END_OF_QUARTER: _ExpiryKind.ValueType  # 4
@@ -213,7 +213,7 @@ EXPIRY_KIND_UNSPECIFIED: ExpiryKind.ValueType  # 0
 """By expires_after_seconds alone: 0 never, otherwise rolling."""
 EXPIRY_KIND_NEVER: ExpiryKind.ValueType  # 1
 EXPIRY_KIND_ROLLING: ExpiryKind.ValueType  # 2
-"""So long after it was earned."""
+"""So long after it could first be spent."""
 EXPIRY_KIND_END_OF_MONTH: ExpiryKind.ValueType  # 3
 """When the month, quarter or year ends in which expiry_days_min have passed since it could first be spent."""
 EXPIRY_KIND_END_OF_QUARTER: ExpiryKind.ValueType  # 4
@@ -1235,8 +1235,8 @@ class EarningPolicy(_message.Message):
     return_window_seconds: _builtins.int
     """What is earned is pending for so long after the event; 0: available at once."""
     expires_after_seconds: _builtins.int
-    """0: never. Rounded up to the end of a day, of a month above 366 days, of a year above ten years: what was earned
-    side by side expires together.
+    """0: never. Counted from the end of the return window. Rounded up to the end of a day, of a month above 366 days (480
+    with the window), of a year above ten years: what was earned side by side expires together.
     """
     version: _builtins.int
     expiry: Global___ExpiryKind.ValueType
