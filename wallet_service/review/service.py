@@ -17,6 +17,7 @@ from wallet_service.kernel.ids import OperationId, ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.review import policy, store
 from wallet_service.review.carrying import Carrying
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import (
     ACTS_SHOWN,
     ActKind,
@@ -76,6 +77,7 @@ class Review:
         self._db = db
         self._ledger = ledger
         self._carrying = carrying
+        self._holding = Holding(ledger)
         self._pictures = pictures
 
     async def cases(self, chosen: CaseFilter, after: Position, limit: int, deadline: float) -> list[Found]:
@@ -119,7 +121,7 @@ class Review:
     async def escalate(
         self, case_id: CaseId, operation_id: OperationId, reviewer: Reviewer, reason: str, deadline: float
     ) -> Outcome | Refusal:
-        """Hand a case to the senior reviewers."""
+        """Hand a case to the senior reviewers; its hold is kept as long as they have time."""
         first = await self._first(case_id, operation_id, ActKind.ESCALATED, reviewer, reason, deadline)
         return first or await self._change(
             case_id,
@@ -189,6 +191,9 @@ class Review:
                 return change
             if change is None:
                 return Outcome(case=found.case, replayed=True)
+            change = await self._holding.kept(change, deadline)
+            if isinstance(change, Refusal):
+                return change
             if await store.record(self._db, change, timeout_seconds=left(deadline)):
                 return Outcome(case=policy.next_version(found, change).case)
         return _contended()
