@@ -102,3 +102,19 @@ async def test_a_hold_that_is_decided_is_not_made_longer(office: Office):
         is Reason.CASE_DECIDED
     )
     assert await office.hold(anna, reservation_id) == before
+
+
+# Two approvals.
+
+
+async def test_who_approved_first_may_still_reject_but_not_approve_again(office: Office):
+    await office.rules(second_approver_above_minor=10)
+    anna = await office.customer()
+    reservation_id, case_id = await office.doubted(anna)
+    assert said(await office.decide(case_id, RITA, approve=True)) is CaseState.OPEN
+    assert said(await office.decide(case_id, RITA, approve=True)) is Reason.REVIEWER_CONFLICT
+    assert said(await office.review.assign(case_id, RITA, office.soon())) is Reason.REVIEWER_CONFLICT
+    assert said(await office.decide(case_id, RITA, approve=False)) is CaseState.REJECTED
+    assert (await office.hold(anna, reservation_id)).state is ReservationState.RELEASED
+    assert await office.labels() == ["fraud"]
+    await office.is_sound()

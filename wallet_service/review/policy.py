@@ -62,7 +62,12 @@ def assign(
 ) -> Change | Refusal | None:
     """Take a case for as long as the lease says; None: the reviewer has it already and the lease is young."""
     case = found.case
-    refusal = _not_open(case) or _taken(found, reviewer) or _conflict(case, reviewer, policy)
+    refusal = (
+        _not_open(case)
+        or _taken(found, reviewer)
+        or _conflict(case, reviewer, policy)
+        or _approved_before(case, reviewer)
+    )
     if refusal is not None:
         return refusal
     leased_until = after(found.people_now, policy.lease_seconds)
@@ -111,6 +116,7 @@ def decide(found: Found, decision: Decision, reviewer: Reviewer, policy: Policy)
         _not_open(case)
         or _taken(found, reviewer)
         or _conflict(case, reviewer, policy)
+        or (_approved_before(case, reviewer) if decision.approve else None)
         or _above_limit(case, reviewer, policy)
     )
     if refusal is not None:
@@ -229,15 +235,22 @@ def _terms(reviewer: Reviewer, policy: Policy) -> ReviewerTerms:
 
 
 def _conflict(case: Case, reviewer: Reviewer, policy: Policy) -> Refusal | None:
-    """Nobody decides about himself, about what he brought up, or twice where two must agree.
+    """Nobody decides about himself or about what he brought up.
 
     A case about a ring is about every customer in it.
     """
     himself = {reviewer.name, *_terms(reviewer, policy).own_customers}
-    if case.customer_ref in himself or reviewer.name in {case.opened_by, *case.approvals}:
+    if case.customer_ref in himself or reviewer.name == case.opened_by:
         return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
     members = case.evidence.signals.get(RING_MEMBERS) if case.subject_kind is SubjectKind.RING else None
     if isinstance(members, list) and any(wallet_id_of(case.program_id, ref) in members for ref in himself):
+        return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
+    return None
+
+
+def _approved_before(case: Case, reviewer: Reviewer) -> Refusal | None:
+    """Two approvals are two people's. Whoever gave the first may still reject: by that no value leaves."""
+    if reviewer.name in case.approvals:
         return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
     return None
 
