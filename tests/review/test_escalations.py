@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from office import RALF, RITA, SECOND, SENIOR, Office, new_id, said
 
 from wallet_service.kernel.errors import Reason
 from wallet_service.ledger.model import ReservationState, ReviewState
 from wallet_service.review.holding import HELD_SECONDS_MAX
-from wallet_service.review.model import CaseState, OnTimeout
+from wallet_service.review.model import CaseState, OnTimeout, Reviewer, ReviewerTerms
 
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
@@ -118,3 +120,51 @@ async def test_who_approved_first_may_still_reject_but_not_approve_again(office:
     assert (await office.hold(anna, reservation_id)).state is ReservationState.RELEASED
     assert await office.labels() == ["fraud"]
     await office.is_sound()
+
+
+# Whose it is.
+
+
+async def test_nobody_takes_what_he_may_not_decide(office: Office):
+    await office.rules(reviewer_limit_minor=30_000)
+    anna = await office.customer()
+    _, large = await office.doubted(anna, 30_001)
+    _, escalated = await office.doubted(anna, 100)
+    await office.review.escalate(escalated, new_id(), RITA, "odd", office.soon())
+    for case_id in (large, escalated):
+        refused = await office.review.assign(case_id, RALF, office.soon())
+        assert said(refused) is Reason.ABOVE_REVIEWER_LIMIT
+        assert said(await office.review.assign(case_id, SENIOR, office.soon())) is CaseState.ASSIGNED
+
+
+async def test_a_senior_takes_a_case_over_and_that_is_on_record(office: Office):
+    anna = await office.customer()
+    _, case_id = await office.doubted(anna)
+    await office.review.assign(case_id, RALF, office.soon())
+    assert said(await office.decide(case_id, SENIOR, approve=True)) is Reason.CASE_TAKEN
+    assert said(await office.review.assign(case_id, RITA, office.soon())) is Reason.CASE_TAKEN
+    assert said(await office.review.assign(case_id, SENIOR, office.soon())) is CaseState.ASSIGNED
+    assert said(await office.review.assign(case_id, RALF, office.soon())) is Reason.CASE_TAKEN
+    _, acts = await office.review.case(case_id, office.soon())
+    assert (acts[0].kind, acts[0].actor) == ("ASSIGNED", "sina")
+    assert json.loads(acts[0].before)["assigned_to"] == "ralf"
+    assert said(await office.decide(case_id, SENIOR, approve=True)) is CaseState.APPROVED
+
+
+async def test_no_senior_takes_a_case_from_another(office: Office):
+    anna = await office.customer()
+    _, case_id = await office.doubted(anna)
+    await office.review.assign(case_id, SENIOR, office.soon())
+    other = Reviewer(name="sepp", senior=True)
+    assert said(await office.review.assign(case_id, other, office.soon())) is Reason.CASE_TAKEN
+    assert said(await office.review.unassign(case_id, SENIOR, office.soon())) is CaseState.OPEN
+    assert said(await office.review.assign(case_id, other, office.soon())) is CaseState.ASSIGNED
+
+
+async def test_what_is_above_its_holders_new_limit_is_taken_over_by_who_may_decide_it(office: Office):
+    anna = await office.customer()
+    _, case_id = await office.doubted(anna, 20_000)
+    await office.review.assign(case_id, RALF, office.soon())
+    await office.rules(reviewers=(ReviewerTerms(name="ralf", limit_minor=10_000),))
+    assert said(await office.review.assign(case_id, RITA, office.soon())) is CaseState.ASSIGNED
+    assert said(await office.review.assign(case_id, RALF, office.soon())) is Reason.CASE_TAKEN

@@ -130,6 +130,8 @@ class Case(Struct, frozen=True, kw_only=True):
     due_at: Instant
     escalated: bool = False
     assigned_to: str = ""
+    assigned_senior: bool = False
+    """Whether whoever has it is a senior."""
     leased_until: Instant = _LONG_AGO
     escalated_by: str = ""
     approvals: tuple[str, ...] = ()

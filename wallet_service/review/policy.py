@@ -60,13 +60,18 @@ def priority_of(amount: int, reasons: tuple[str, ...], policy: Policy) -> int:
 def assign(
     found: Found, reviewer: Reviewer, policy: Policy, act_id: str, note: str = ""
 ) -> Change | Refusal | None:
-    """Take a case for as long as the lease says; None: the reviewer has it already and the lease is young."""
+    """Take a case for as long as the lease says; None: the reviewer has it already and the lease is young.
+
+    Only who may decide it may take it: a lease of anybody else would keep those away who may. What somebody has who may
+    not decide it, or is no senior where the reviewer is one, may be taken over before his lease runs out.
+    """
     case = found.case
     refusal = (
         _not_open(case)
-        or _taken(found, reviewer)
+        or (None if _outranks(case, reviewer, policy) else _taken(found, reviewer))
         or _conflict(case, reviewer, policy)
         or _approved_before(case, reviewer)
+        or _above_limit(case, reviewer, policy)
     )
     if refusal is not None:
         return refusal
@@ -74,7 +79,10 @@ def assign(
     has_it = case.assigned_to == reviewer.name and case.leased_until > found.people_now
     if has_it and leased_until - case.leased_until < policy.lease_seconds * 500_000:
         return None
-    taken = replace(case, state=CaseState.ASSIGNED, assigned_to=reviewer.name, leased_until=leased_until)
+    taken = replace(
+        case, state=CaseState.ASSIGNED, assigned_to=reviewer.name, assigned_senior=reviewer.senior,
+        leased_until=leased_until,
+    )  # fmt: skip
     return _change(found, taken, ActKind.ASSIGNED, reviewer.name, note, act_id)
 
 
@@ -193,7 +201,7 @@ def _decided(found: Found, state: CaseState, actor: str, reason: str) -> Case:
     # One id for whatever is decided: it is decided once, and no id of a caller's can be in its way.
     operation_id = act_id_of(found.case, "decision")
     return replace(
-        found.case, state=state, assigned_to="", operation_id=operation_id, decided_by=actor, reason=reason,
+        found.case, state=state, assigned_to="", assigned_senior=False, operation_id=operation_id, decided_by=actor, reason=reason,
         decided_at=max(found.now, found.case.opened_at), applied=False,
     )  # fmt: skip
 
@@ -202,14 +210,14 @@ def _escalated(found: Found, policy: Policy, actor: str) -> Case:
     case = found.case
     due_at = max(case.due_at, after(found.now, policy.escalated_timeout_seconds))
     return replace(
-        case, state=CaseState.ESCALATED, escalated=True, escalated_by=actor, assigned_to="", due_at=due_at,
-        priority=case.priority + ESCALATED_PRIORITY,
+        case, state=CaseState.ESCALATED, escalated=True, escalated_by=actor, assigned_to="",
+        assigned_senior=False, due_at=due_at, priority=case.priority + ESCALATED_PRIORITY,
     )  # fmt: skip
 
 
 def _free(case: Case) -> Case:
     state = CaseState.ESCALATED if case.escalated else CaseState.OPEN
-    return replace(case, state=state, assigned_to="", leased_until=Instant(0))
+    return replace(case, state=state, assigned_to="", assigned_senior=False, leased_until=Instant(0))
 
 
 def _not_open(case: Case) -> Refusal | None:
@@ -225,6 +233,14 @@ def _taken(found: Found, reviewer: Reviewer) -> Refusal | None:
     seconds = -(-(case.leased_until - found.people_now) // 1_000_000)
     facts = {"assigned_to": case.assigned_to, "lease_seconds": str(seconds)}
     return Refusal(reason=Reason.CASE_TAKEN, field="case_id", facts=facts)
+
+
+def _outranks(case: Case, reviewer: Reviewer, policy: Policy) -> bool:
+    """Whether a reviewer may take a case from whoever has it: never from a senior."""
+    if case.assigned_senior:
+        return False
+    holder = Reviewer(name=case.assigned_to)
+    return reviewer.senior or _above_limit(case, holder, policy) is not None
 
 
 def _terms(reviewer: Reviewer, policy: Policy) -> ReviewerTerms:
