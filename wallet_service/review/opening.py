@@ -159,7 +159,7 @@ class Opening:
             for entry in entries
         )  # fmt: skip
         evidence = Evidence(
-            signals=waiting.signals, policy_version=waiting.policy_version, judged_at=waiting.judged_at,
+            signals=policy.with_earlier_cases(waiting.signals), policy_version=waiting.policy_version, judged_at=waiting.judged_at,
             order_ref=order_ref, history=history, linked_wallets=tuple(linked), devices=tuple(devices),
         )  # fmt: skip
         if isinstance(view, Refusal):

@@ -8,11 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from wallet_service.fraud.judged import SubjectKind
+from wallet_service.fraud.judged import Signal, SubjectKind
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import OperationId, WalletId, wallet_id_of
 from wallet_service.review.model import (
+    RING_EARLIER,
+    RING_EARLIER_CASES,
     RING_MEMBERS,
     SYSTEM,
     ActKind,
@@ -43,6 +45,18 @@ _HIGH_VALUE: Final = 100_000
 def case_id_of(wallet_id: WalletId, kind: SubjectKind, subject_id: str) -> CaseId:
     """Return the id of a subject's case."""
     return CaseId(str(uuid.uuid5(_CASES, f"{wallet_id}/{kind}/{subject_id}")))
+
+
+def with_earlier_cases(signals: dict[str, Signal]) -> dict[str, Signal]:
+    """Return the signals of a ring that was told of before, with the cases that it had then by their ids."""
+    told = signals.get(RING_EARLIER)
+    if not isinstance(told, list):
+        return signals
+    pairs = [name.partition("/") for name in told]
+    cases: list[str] = [
+        case_id_of(WalletId(wallet), SubjectKind.RING, subject) for wallet, _, subject in pairs
+    ]
+    return {**signals, RING_EARLIER_CASES: cases}
 
 
 def act_id_of(case: Case, what: str) -> OperationId:
