@@ -47,6 +47,7 @@ from wallet_service.ledger.worker import Sweeper
 from wallet_service.reconciliation.model import Report
 from wallet_service.reconciliation.service import Reconciliation
 from wallet_service.review.carrying import Carrying
+from wallet_service.review.holding import Holding
 from wallet_service.review.opening import Opening
 from wallet_service.review.rpc import ReviewRpc
 from wallet_service.review.service import Review
@@ -159,7 +160,7 @@ async def start_core(settings: Settings, addresses: Addresses, life: Lifecycle, 
         anomaly=anomaly, rings=rings,
         review=Review(database, ledger, carrying, rings),
         review_worker=ReviewWorker(
-            database, Opening(database, ledger, rings), carrying, settings.sweep_interval_ms / 1_000
+            database, Opening(database, ledger, rings), carrying, Holding(ledger), settings.sweep_interval_ms / 1_000
         ),
     )  # fmt: skip
 

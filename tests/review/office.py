@@ -16,6 +16,7 @@ from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger import commands as say
 from wallet_service.ledger.model import Order
 from wallet_service.review.carrying import Carrying
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import OPEN_STATES, Case, CaseFilter, CaseState, Decision, Policy, Reviewer
 from wallet_service.review.opening import Opening
 from wallet_service.review.policy import case_id_of
@@ -45,7 +46,8 @@ class Office:
 
     def another_worker(self) -> ReviewWorker:
         shop = self.shop
-        return ReviewWorker(shop.db, Opening(shop.db, shop.ledger, self.rings), self.carrying, 1)
+        opening = Opening(shop.db, shop.ledger, self.rings)
+        return ReviewWorker(shop.db, opening, self.carrying, Holding(shop.ledger), 1)
 
     async def rules(self, **terms) -> Policy:
         done = await self.review.put_policy(

@@ -116,3 +116,26 @@ async def test_many_workers_end_what_timed_out_once(office: Office):
         assert await office.acts(case_id) == ["OPENED", "TIMED_OUT", "APPLIED"]
     assert said(await office.decide(found[0][1], approve=True, as_id=new_id())) is Reason.CASE_DECIDED
     await office.is_sound()
+
+
+async def test_the_same_note_told_many_times_at_once_is_written_once(office: Office):
+    anna = await office.customer()
+    _, case_id = await office.doubted(anna)
+    for _ in range(5):
+        note_id = new_id()
+        outcomes = await asyncio.gather(
+            *(office.review.note(case_id, note_id, RITA, "hello", office.soon()) for _ in range(4))
+        )
+        assert sorted(outcome.replayed for outcome in outcomes) == [False, True, True, True]
+    assert await office.acts(case_id) == ["OPENED", *["NOTED"] * 5]
+
+
+async def test_an_escalation_told_many_times_at_once_is_written_once(office: Office):
+    anna = await office.customer()
+    _, case_id = await office.doubted(anna)
+    escalation_id = new_id()
+    outcomes = await asyncio.gather(
+        *(office.review.escalate(case_id, escalation_id, RITA, "too much", office.soon()) for _ in range(4))
+    )
+    assert sorted(outcome.replayed for outcome in outcomes) == [False, True, True, True]
+    assert await office.acts(case_id) == ["OPENED", "ESCALATED"]

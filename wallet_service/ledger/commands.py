@@ -64,6 +64,18 @@ class Extend(Struct, frozen=True, kw_only=True, gc=False):
     lifetime_seconds_max: int
 
 
+class ExtendReview(Struct, frozen=True, kw_only=True, gc=False):
+    """Keep a hold waiting for a reviewer until `ttl_seconds` from now; never shortens, so that it needs no id.
+
+    No longer than `lifetime_seconds_max` from its beginning: beyond that it is extended as far as that goes.
+    """
+
+    wallet_id: WalletId
+    reservation_id: ReservationId
+    ttl_seconds: int
+    lifetime_seconds_max: int
+
+
 class Settle(Struct, frozen=True, kw_only=True, gc=False):
     """Record what the clock has made due: overdue holds, expired lots. Names no id; doing it twice does nothing."""
 
@@ -202,11 +214,11 @@ class Deferred(Struct, frozen=True, kw_only=True):
 
 
 OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review
-Command = Reserve | Commit | Release | Extend | Settle | Grant | OperationCommand
+Command = Reserve | Commit | Release | Extend | ExtendReview | Settle | Grant | OperationCommand
 
 
 class ReservationOutcome(Struct, frozen=True, kw_only=True, gc=False):
-    """Answer to Reserve, Commit, Release and Extend: the reservation and the balance as of that act."""
+    """Answer to Reserve, Commit, Release and both ways to extend: the reservation and the balance as of that act."""
 
     reservation: Reservation
     balance: Balance

@@ -11,6 +11,7 @@ from wallet_service.ledger.commands import (
     Commit,
     Deferred,
     Extend,
+    ExtendReview,
     Grant,
     Release,
     Reserve,
@@ -33,13 +34,17 @@ async def load_named(
     operations: list[store.Key] = []
     for command in commands:
         wallets[command.wallet_id] = None
-        if isinstance(command, Deferred | Reserve | Commit | Release | Extend | Restore | Review):
+        if isinstance(
+            command, Deferred | Reserve | Commit | Release | Extend | ExtendReview | Restore | Review
+        ):
             reservations.append((command.wallet_id, command.reservation_id))
         elif not isinstance(command, Settle):
             credit_id = getattr(command, "credit_id", None)
             if credit_id is not None:
                 credit_keys.append((command.wallet_id, credit_id))
-        if not isinstance(command, Deferred | Reserve | Commit | Release | Extend | Settle | Grant):
+        if not isinstance(
+            command, Deferred | Reserve | Commit | Release | Extend | ExtendReview | Settle | Grant
+        ):
             operations.append((command.wallet_id, command.operation_id))
     return await store.load(
         session, list(wallets), reservations, credit_keys, operations, timeout_seconds=timeout_seconds

@@ -23,6 +23,9 @@ ACTS_SHOWN: Final = 200
 REVIEWERS_MAX: Final = 500
 RING_MEMBERS: Final = "ring.members"
 """The signal that names every wallet of a ring; its label is theirs (`sql/functions/02_record.sql`)."""
+RING_EARLIER: Final = "ring.earlier"
+"""What was told of a ring before: the wallet that stood for it, a slash, the subject."""
+RING_EARLIER_CASES: Final = "ring.earlier_cases"
 SYSTEM: Final = "review"
 """Who acts when it is nobody."""
 DAY_SECONDS: Final = 86_400
@@ -130,6 +133,8 @@ class Case(Struct, frozen=True, kw_only=True):
     due_at: Instant
     escalated: bool = False
     assigned_to: str = ""
+    assigned_senior: bool = False
+    """Whether whoever has it is a senior."""
     leased_until: Instant = _LONG_AGO
     escalated_by: str = ""
     approvals: tuple[str, ...] = ()

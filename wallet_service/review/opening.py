@@ -15,6 +15,7 @@ from wallet_service.kernel.ids import ReservationId, WalletId
 from wallet_service.ledger.model import EntryFilter, Reservation, ReservationState
 from wallet_service.ledger.service import Ledger
 from wallet_service.review import policy, store
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import (
     HISTORY_MAX,
     SYSTEM,
@@ -22,6 +23,7 @@ from wallet_service.review.model import (
     CaseState,
     Evidence,
     HistoryLine,
+    OnTimeout,
     Policy,
     Waiting,
 )
@@ -34,6 +36,8 @@ OVERLAP_SECONDS: Final = 600
 """What was recorded longer ago than this is visible by now, whatever two machines' clocks differ by."""
 UNBORN_SECONDS: Final = 60
 """A judgement whose reservation has not come to be after this time never will."""
+ESCALATION_ROOM_SECONDS: Final = 3_600
+"""A hold that will be escalated outlives the first time-out by this: a worker that comes late must find it there."""
 _SECONDS: Final = 10.0
 
 
@@ -65,6 +69,7 @@ class Opening:
     def __init__(self, db: Statements, ledger: Ledger, links: Links | None = None) -> None:
         self._db = db
         self._ledger = ledger
+        self._holding = Holding(ledger)
         self._links = links or NoLinks()
         self._seen: Instant | None = None
 
@@ -99,7 +104,7 @@ class Opening:
         self._seen = max(self._seen or Instant(0), after(newest, -OVERLAP_SECONDS))
 
     async def _case(self, waiting: Waiting, terms: Policy) -> Case | None:
-        """Return the case to open; None: its reservation has not come to be yet."""
+        """Return the case to open; None: its reservation has not come to be yet, or cannot be kept waiting now."""
         state, reason, due_at, order_ref = CaseState.OPEN, "", after(waiting.now, terms.timeout_seconds), ""
         if waiting.subject_kind is SubjectKind.RESERVATION:
             reservation_id = ReservationId(waiting.subject_id)
@@ -115,6 +120,8 @@ class Opening:
                 order_ref, due_at = hold.order_ref, min(due_at, hold.expires_at)
                 if not hold.under_review:
                     state, reason = _ended(hold)
+                elif not await self._outlives(waiting, due_at, terms):
+                    return None
         evidence = await self._evidence(waiting, order_ref)
         ended = state is not CaseState.OPEN
         return Case(
@@ -126,6 +133,16 @@ class Opening:
             opened_at=waiting.now, due_at=due_at, reason=reason,
             decided_by=SYSTEM if ended else "", decided_at=waiting.now if ended else None,
         )  # fmt: skip
+
+    async def _outlives(self, waiting: Waiting, due_at: Instant, terms: Policy) -> bool:
+        """Let a hold that will be escalated live longer than its first reviewers have; False: it cannot be said now."""
+        if terms.on_timeout is not OnTimeout.ESCALATE:
+            return True
+        kept = await self._holding.until(
+            waiting.wallet_id, waiting.subject_id, waiting.now, after(due_at, ESCALATION_ROOM_SECONDS),
+            time.monotonic() + _SECONDS,
+        )  # fmt: skip
+        return not isinstance(kept, Refusal)
 
     async def _evidence(self, waiting: Waiting, order_ref: str) -> Evidence:
         deadline = time.monotonic() + _SECONDS
@@ -142,7 +159,7 @@ class Opening:
             for entry in entries
         )  # fmt: skip
         evidence = Evidence(
-            signals=waiting.signals, policy_version=waiting.policy_version, judged_at=waiting.judged_at,
+            signals=policy.with_earlier_cases(waiting.signals), policy_version=waiting.policy_version, judged_at=waiting.judged_at,
             order_ref=order_ref, history=history, linked_wallets=tuple(linked), devices=tuple(devices),
         )  # fmt: skip
         if isinstance(view, Refusal):

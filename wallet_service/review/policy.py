@@ -8,11 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from wallet_service.fraud.judged import SubjectKind
+from wallet_service.fraud.judged import Signal, SubjectKind
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import OperationId, WalletId, wallet_id_of
 from wallet_service.review.model import (
+    RING_EARLIER,
+    RING_EARLIER_CASES,
     RING_MEMBERS,
     SYSTEM,
     ActKind,
@@ -45,6 +47,18 @@ def case_id_of(wallet_id: WalletId, kind: SubjectKind, subject_id: str) -> CaseI
     return CaseId(str(uuid.uuid5(_CASES, f"{wallet_id}/{kind}/{subject_id}")))
 
 
+def with_earlier_cases(signals: dict[str, Signal]) -> dict[str, Signal]:
+    """Return the signals of a ring that was told of before, with the cases that it had then by their ids."""
+    told = signals.get(RING_EARLIER)
+    if not isinstance(told, list):
+        return signals
+    pairs = [name.partition("/") for name in told]
+    cases: list[str] = [
+        case_id_of(WalletId(wallet), SubjectKind.RING, subject) for wallet, _, subject in pairs
+    ]
+    return {**signals, RING_EARLIER_CASES: cases}
+
+
 def act_id_of(case: Case, what: str) -> OperationId:
     """Return the id of what the service itself does about a case, the same each time."""
     return OperationId(str(uuid.uuid5(uuid.UUID(case.case_id), what)))
@@ -60,16 +74,29 @@ def priority_of(amount: int, reasons: tuple[str, ...], policy: Policy) -> int:
 def assign(
     found: Found, reviewer: Reviewer, policy: Policy, act_id: str, note: str = ""
 ) -> Change | Refusal | None:
-    """Take a case for as long as the lease says; None: the reviewer has it already and the lease is young."""
+    """Take a case for as long as the lease says; None: the reviewer has it already and the lease is young.
+
+    Only who may decide it may take it: a lease of anybody else would keep those away who may. What somebody has who may
+    not decide it, or is no senior where the reviewer is one, may be taken over before his lease runs out.
+    """
     case = found.case
-    refusal = _not_open(case) or _taken(found, reviewer) or _conflict(case, reviewer, policy)
+    refusal = (
+        _not_open(case)
+        or (None if _outranks(case, reviewer, policy) else _taken(found, reviewer))
+        or _conflict(case, reviewer, policy)
+        or _approved_before(case, reviewer)
+        or _above_limit(case, reviewer, policy)
+    )
     if refusal is not None:
         return refusal
     leased_until = after(found.people_now, policy.lease_seconds)
     has_it = case.assigned_to == reviewer.name and case.leased_until > found.people_now
     if has_it and leased_until - case.leased_until < policy.lease_seconds * 500_000:
         return None
-    taken = replace(case, state=CaseState.ASSIGNED, assigned_to=reviewer.name, leased_until=leased_until)
+    taken = replace(
+        case, state=CaseState.ASSIGNED, assigned_to=reviewer.name, assigned_senior=reviewer.senior,
+        leased_until=leased_until,
+    )  # fmt: skip
     return _change(found, taken, ActKind.ASSIGNED, reviewer.name, note, act_id)
 
 
@@ -111,6 +138,7 @@ def decide(found: Found, decision: Decision, reviewer: Reviewer, policy: Policy)
         _not_open(case)
         or _taken(found, reviewer)
         or _conflict(case, reviewer, policy)
+        or (_approved_before(case, reviewer) if decision.approve else None)
         or _above_limit(case, reviewer, policy)
     )
     if refusal is not None:
@@ -187,7 +215,7 @@ def _decided(found: Found, state: CaseState, actor: str, reason: str) -> Case:
     # One id for whatever is decided: it is decided once, and no id of a caller's can be in its way.
     operation_id = act_id_of(found.case, "decision")
     return replace(
-        found.case, state=state, assigned_to="", operation_id=operation_id, decided_by=actor, reason=reason,
+        found.case, state=state, assigned_to="", assigned_senior=False, operation_id=operation_id, decided_by=actor, reason=reason,
         decided_at=max(found.now, found.case.opened_at), applied=False,
     )  # fmt: skip
 
@@ -196,14 +224,14 @@ def _escalated(found: Found, policy: Policy, actor: str) -> Case:
     case = found.case
     due_at = max(case.due_at, after(found.now, policy.escalated_timeout_seconds))
     return replace(
-        case, state=CaseState.ESCALATED, escalated=True, escalated_by=actor, assigned_to="", due_at=due_at,
-        priority=case.priority + ESCALATED_PRIORITY,
+        case, state=CaseState.ESCALATED, escalated=True, escalated_by=actor, assigned_to="",
+        assigned_senior=False, due_at=due_at, priority=case.priority + ESCALATED_PRIORITY,
     )  # fmt: skip
 
 
 def _free(case: Case) -> Case:
     state = CaseState.ESCALATED if case.escalated else CaseState.OPEN
-    return replace(case, state=state, assigned_to="", leased_until=Instant(0))
+    return replace(case, state=state, assigned_to="", assigned_senior=False, leased_until=Instant(0))
 
 
 def _not_open(case: Case) -> Refusal | None:
@@ -221,6 +249,14 @@ def _taken(found: Found, reviewer: Reviewer) -> Refusal | None:
     return Refusal(reason=Reason.CASE_TAKEN, field="case_id", facts=facts)
 
 
+def _outranks(case: Case, reviewer: Reviewer, policy: Policy) -> bool:
+    """Whether a reviewer may take a case from whoever has it: never from a senior."""
+    if case.assigned_senior:
+        return False
+    holder = Reviewer(name=case.assigned_to)
+    return reviewer.senior or _above_limit(case, holder, policy) is not None
+
+
 def _terms(reviewer: Reviewer, policy: Policy) -> ReviewerTerms:
     return next(
         (terms for terms in policy.reviewers if terms.name == reviewer.name),
@@ -229,15 +265,22 @@ def _terms(reviewer: Reviewer, policy: Policy) -> ReviewerTerms:
 
 
 def _conflict(case: Case, reviewer: Reviewer, policy: Policy) -> Refusal | None:
-    """Nobody decides about himself, about what he brought up, or twice where two must agree.
+    """Nobody decides about himself or about what he brought up.
 
     A case about a ring is about every customer in it.
     """
     himself = {reviewer.name, *_terms(reviewer, policy).own_customers}
-    if case.customer_ref in himself or reviewer.name in {case.opened_by, *case.approvals}:
+    if case.customer_ref in himself or reviewer.name == case.opened_by:
         return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
     members = case.evidence.signals.get(RING_MEMBERS) if case.subject_kind is SubjectKind.RING else None
     if isinstance(members, list) and any(wallet_id_of(case.program_id, ref) in members for ref in himself):
+        return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
+    return None
+
+
+def _approved_before(case: Case, reviewer: Reviewer) -> Refusal | None:
+    """Two approvals are two people's. Whoever gave the first may still reject: by that no value leaves."""
+    if reviewer.name in case.approvals:
         return Refusal(reason=Reason.REVIEWER_CONFLICT, field="case_id")
     return None
 

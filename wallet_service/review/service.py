@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from wallet_service.kernel.ids import OperationId, ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left
 from wallet_service.review import policy, store
 from wallet_service.review.carrying import Carrying
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import (
     ACTS_SHOWN,
     ActKind,
@@ -52,6 +53,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
+class _Asked(NamedTuple):
+    """What makes two calls with one id the same."""
+
+    operation_id: OperationId
+    kind: ActKind
+    actor: str
+    reason: str
+
+
 async def redemption_labels(db: Statements) -> list[tuple[WalletId, str, bool]]:
     """Return what reviewers found out about redemptions: wallet, reservation, whether it was fraud."""
     return await store.read_redemption_labels(db, LABELS_MAX, timeout_seconds=LABEL_SECONDS)
@@ -76,6 +86,7 @@ class Review:
         self._db = db
         self._ledger = ledger
         self._carrying = carrying
+        self._holding = Holding(ledger)
         self._pictures = pictures
 
     async def cases(self, chosen: CaseFilter, after: Position, limit: int, deadline: float) -> list[Found]:
@@ -119,21 +130,23 @@ class Review:
     async def escalate(
         self, case_id: CaseId, operation_id: OperationId, reviewer: Reviewer, reason: str, deadline: float
     ) -> Outcome | Refusal:
-        """Hand a case to the senior reviewers."""
-        first = await self._first(case_id, operation_id, ActKind.ESCALATED, reviewer, reason, deadline)
-        return first or await self._change(
+        """Hand a case to the senior reviewers; its hold is kept as long as they have time."""
+        return await self._change(
             case_id,
             lambda found, terms: policy.escalate(found, reviewer, terms, reason, operation_id),
             deadline,
+            _Asked(operation_id, ActKind.ESCALATED, reviewer.name, reason),
         )
 
     async def note(
         self, case_id: CaseId, operation_id: OperationId, reviewer: Reviewer, text: str, deadline: float
     ) -> Outcome | Refusal:
         """Say something about a case."""
-        first = await self._first(case_id, operation_id, ActKind.NOTED, reviewer, text, deadline)
-        return first or await self._change(
-            case_id, lambda found, _: policy.note(found, reviewer, text, operation_id), deadline
+        return await self._change(
+            case_id,
+            lambda found, _: policy.note(found, reviewer, text, operation_id),
+            deadline,
+            _Asked(operation_id, ActKind.NOTED, reviewer.name, text),
         )
 
     async def decide(self, decision: Decision, reviewer: Reviewer, deadline: float) -> Outcome | Refusal:
@@ -178,33 +191,36 @@ class Review:
     async def _told(self, found: Found, deadline: float) -> Case:
         return found.case if found.case.applied else await self._carrying.carry_out(found, deadline)
 
-    async def _change(self, case_id: CaseId, judge: Judge, deadline: float) -> Outcome | Refusal:
+    async def _change(
+        self, case_id: CaseId, judge: Judge, deadline: float, asked: _Asked | None = None
+    ) -> Outcome | Refusal:
         for _ in range(ATTEMPTS):
             found = await store.read_case(self._db, case_id, timeout_seconds=left(deadline))
             if found is None:
                 return _no_such_case()
+            # Each time anew: whoever changed the case meanwhile may have been this very call, made twice.
+            first = None if asked is None else await self._first(found, asked, deadline)
+            if first is not None:
+                return first
             terms = await store.read_policy(self._db, found.case.program_id, timeout_seconds=left(deadline))
             change = judge(found, terms)
             if isinstance(change, Refusal):
                 return change
             if change is None:
                 return Outcome(case=found.case, replayed=True)
+            change = await self._holding.kept(change, deadline)
+            if isinstance(change, Refusal):
+                return change
             if await store.record(self._db, change, timeout_seconds=left(deadline)):
                 return Outcome(case=policy.next_version(found, change).case)
         return _contended()
 
-    async def _first(
-        self, case_id: CaseId, operation_id: OperationId, kind: ActKind, reviewer: Reviewer, reason: str,
-        deadline: float,
-    ) -> Outcome | Refusal | None:  # fmt: skip
+    async def _first(self, found: Found, asked: _Asked, deadline: float) -> Outcome | Refusal | None:
         """Return what is answered to an id that was used before."""
-        found = await store.read_case(self._db, case_id, timeout_seconds=left(deadline))
-        if found is None:
-            return _no_such_case()
-        act = await store.read_act(self._db, found.case, operation_id, timeout_seconds=left(deadline))
+        act = await store.read_act(self._db, found.case, asked.operation_id, timeout_seconds=left(deadline))
         if act is None:
             return None
-        same = (act.kind, act.actor, act.reason) == (kind, reviewer.name, reason)
+        same = (act.kind, act.actor, act.reason) == (asked.kind, asked.actor, asked.reason)
         return Outcome(case=found.case, replayed=True) if same else _reused()
 
     async def statistics(

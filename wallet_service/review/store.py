@@ -65,7 +65,8 @@ def _case(row: Row) -> Case:
         subject_kind=SubjectKind(row["subject_kind"]), subject_id=str(row["subject_id"]), state=CaseState(row["state"]),
         escalated=row["escalated"], priority=row["priority"], amount=row["amount_minor"], reasons=_texts(row["reasons"]),
         evidence=_evidence(row["evidence"]), opened_by=row["opened_by"], opened_at=Instant(row["opened_at"]),
-        due_at=Instant(row["due_at"]), assigned_to=row["assigned_to"], leased_until=Instant(row["leased_until"]),
+        due_at=Instant(row["due_at"]), assigned_to=row["assigned_to"],
+        assigned_senior=row["assigned_senior"], leased_until=Instant(row["leased_until"]),
         escalated_by=row["escalated_by"], approvals=_texts(row["approvals"]),
         operation_id=None if operation_id is None else OperationId(str(operation_id)), decided_by=row["decided_by"],
         decided_at=None if decided_at is None else Instant(decided_at), reason=row["reason"], applied=row["applied"],
@@ -177,7 +178,7 @@ async def record(db: Statements, change: Change, *, timeout_seconds: float) -> b
     case, act = change.after, change.act
     said = {
         "wallet_id": case.wallet_id, "case_id": case.case_id, "state": int(case.state), "escalated": case.escalated,
-        "priority": case.priority, "due": case.due_at, "assigned_to": case.assigned_to,
+        "priority": case.priority, "due": case.due_at, "assigned_to": case.assigned_to, "assigned_senior": case.assigned_senior,
         "leased_until": case.leased_until, "escalated_by": case.escalated_by, "approvals": case.approvals,
         "operation_id": case.operation_id, "decided_by": case.decided_by, "decided": case.decided_at,
         "reason": case.reason, "approved_ttl_seconds": case.approved_ttl_seconds, "applied": case.applied,

@@ -10,9 +10,11 @@ import logging
 import time
 from typing import Final
 
+from wallet_service.kernel.errors import Refusal
 from wallet_service.ledger.model import ReservationState
 from wallet_service.review import policy, store
 from wallet_service.review.carrying import Carrying
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import CaseState, Change, Found
 from wallet_service.review.opening import Opening
 from wallet_service.runtime.errors import DatabaseError
@@ -28,10 +30,13 @@ _SECONDS: Final = 10.0
 class ReviewWorker:
     """Works at an interval."""
 
-    def __init__(self, db: Statements, opening: Opening, carrying: Carrying, interval_seconds: float) -> None:
+    def __init__(
+        self, db: Statements, opening: Opening, carrying: Carrying, holding: Holding, interval_seconds: float
+    ) -> None:
         self._db = db
         self._opening = opening
         self._carrying = carrying
+        self._holding = holding
         self._interval_seconds = interval_seconds
         self.opened = 0
         self.timed_out = 0
@@ -56,7 +61,10 @@ class ReviewWorker:
             await self._write(found, policy.withdraw(found, *_end_of(ended)))
         for found in await store.read_due(self._db, BATCH, timeout_seconds=_SECONDS):
             terms = await store.read_policy(self._db, found.case.program_id, timeout_seconds=_SECONDS)
-            await self._write(found, policy.time_out(found, terms))
+            change = policy.time_out(found, terms)
+            kept = None if change is None else await self._holding.kept(change, time.monotonic() + _SECONDS)
+            # Of a hold that has ended the next round ends the case; a ledger that is away is asked again.
+            await self._write(found, None if isinstance(kept, Refusal) else kept)
 
     async def _write(self, found: Found, change: Change | None) -> None:
         if change is None or not await store.record(self._db, change, timeout_seconds=_SECONDS):

@@ -145,6 +145,22 @@ class Member:
     customer_ref: str = ""
 
 
+class Telling(NamedTuple):
+    """What a person was told of a ring."""
+
+    wallet_id: WalletId
+    """Which stood for it."""
+    subject_id: str
+    wallets: int
+    earlier: tuple[str, ...] = ()
+    """The names of those that this one named."""
+
+    @property
+    def name(self) -> str:
+        """What names it in later ones."""
+        return f"{self.wallet_id}/{self.subject_id}"
+
+
 class Tie(NamedTuple):
     """A wallet's link as a picture of its ring shows it."""
 

@@ -19,8 +19,10 @@ from wallet_service.fraud.rings.model import (
     RingId,
     RingSignal,
     RingState,
+    Telling,
 )  # fmt: skip
 from wallet_service.fraud.rings.policy import program_of, suspicion
+from wallet_service.fraud.rings.telling import TELLINGS_MAX, next_telling
 from wallet_service.kernel.clock import Instant, after
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.runtime.database import Database
@@ -217,9 +219,21 @@ class Rings:
         return forgotten
 
     async def tell(self, findings: Sequence[Finding]) -> None:
-        """Ask for a person's judgement of suspicious rings; of each only once, however often it is told."""
-        asked = [_judgement(finding, finding.anchor_id) for finding in findings if finding.anchor_id]
-        await record_judgements(self._db, asked, timeout_seconds=WRITE_SECONDS)
+        """Ask for a person's judgement of suspicious rings: once, and again when one has doubled or taken in another.
+
+        However often the same is told, it is asked once.
+        """
+        asked: list[JudgementRecord] = []
+        for finding in findings:
+            if finding.anchor_id is None:
+                continue
+            stood = {finding.anchor_id, *(member.wallet_id for member in finding.graph.members)}
+            earlier = await store.read_tellings(self._db, stood, TELLINGS_MAX, timeout_seconds=READ_SECONDS)
+            subject_id = next_telling(finding.ring.ring_id, finding.ring.wallets, earlier)
+            if subject_id is not None:
+                asked.append(_judgement(finding, finding.anchor_id, subject_id, earlier))
+        if asked:
+            await record_judgements(self._db, asked, timeout_seconds=WRITE_SECONDS)
 
     async def unjudged(self) -> list[RingState]:
         """Return some rings that have changed since they were judged; when there is none, of those judged by old rules."""
@@ -230,10 +244,12 @@ class Rings:
         return await store.read_judged_by_others(self._db, marks, RINGS_JUDGED, timeout_seconds=READ_SECONDS)
 
 
-def _judgement(finding: Finding, anchor: WalletId) -> JudgementRecord:
+def _judgement(
+    finding: Finding, anchor: WalletId, subject_id: str, earlier: Sequence[Telling]
+) -> JudgementRecord:
     members = finding.graph.members
     return JudgementRecord(
-        wallet_id=anchor, subject_kind=SubjectKind.RING, subject_id=finding.ring.ring_id,
+        wallet_id=anchor, subject_kind=SubjectKind.RING, subject_id=subject_id,
         program_id=ProgramId(finding.program_id), verdict=JudgedAs.REVIEW, shadow_verdict=JudgedAs.REVIEW,
         reasons=tuple(reason.value for reason, _ in finding.suspicion.reasons),
         signals={
@@ -241,6 +257,7 @@ def _judgement(finding: Finding, anchor: WalletId) -> JudgementRecord:
             "ring.suspicion": finding.suspicion.points,
             "ring.because": [sentence for _, sentence in finding.suspicion.reasons],
             "ring.members": [member.wallet_id for member in members],
+            **({"ring.earlier": [telling.name for telling in earlier]} if earlier else {}),
         },
         policy_version=0, amount_minor=sum(member.redeemed for member in members),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from wallet_service.fraud.rings.model import (
     RingSignal,
     RingState,
     Split,
+    Telling,
     Tie,
     Waiting,
 )  # fmt: skip
@@ -125,6 +126,20 @@ async def record_suspicion(db: Statements, finding: Finding, *, timeout_seconds:
         json.dumps(reasons), finding.anchor_id, finding.program_id, finding.judged_by,
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
+
+
+async def read_tellings(
+    db: Statements, wallets: Collection[WalletId], limit: int, *, timeout_seconds: float
+) -> list[Telling]:
+    """Return what a person was told of rings that these wallets stood for, the latest first."""
+    rows = await db.fetch(_SQL["tellings"], list(wallets), limit, timeout_seconds=timeout_seconds)
+    return [
+        Telling(
+            wallet_id=WalletId(str(row["wallet_id"])), subject_id=str(row["subject_id"]), wallets=row["wallets"],
+            earlier=tuple(json.loads(row["earlier"])),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def read_rings_of(

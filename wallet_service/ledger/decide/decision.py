@@ -18,6 +18,7 @@ from wallet_service.ledger.commands import (
     Commit,
     Expire,
     Extend,
+    ExtendReview,
     Freeze,
     Grant,
     Mature,
@@ -65,6 +66,8 @@ def decide(wallet: Wallet, command: Command, now: Instant, terms: Terms, known: 
             outcome = checkout.release(draft, known, command)
         case Extend():
             outcome = checkout.extend(draft, known, command)
+        case ExtendReview():
+            outcome = review.extend(draft, known, command)
         case Settle():
             outcome = OperationOutcome(balance=draft.balance())
         case Grant():

@@ -16,12 +16,14 @@ begin
   update review.case_file as c
   set
     state = n.state, escalated = n.escalated, priority = n.priority, due_at = ledger.moment(n.due),
-    assigned_to = n.assigned_to, leased_until = ledger.moment(n.leased_until), escalated_by = n.escalated_by,
+    assigned_to = n.assigned_to, assigned_senior = coalesce(n.assigned_senior, false),
+    leased_until = ledger.moment(n.leased_until), escalated_by = n.escalated_by,
     approvals = n.approvals, operation_id = n.operation_id, decided_by = n.decided_by,
     decided_at = ledger.moment(n.decided), reason = n.reason,
     approved_ttl_seconds = n.approved_ttl_seconds, applied = n.applied, version = c.version + 1
   from json_to_record(p_case) as n (
     wallet_id uuid, case_id uuid, state smallint, escalated boolean, priority integer, due bigint, assigned_to text,
+    assigned_senior boolean,
     leased_until bigint, escalated_by text, approvals jsonb, operation_id uuid, decided_by text, decided bigint,
     reason text, approved_ttl_seconds integer, applied boolean
   )
