@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
 import grpc
@@ -47,10 +47,7 @@ class Calls:
         deadline = self._deadline(timeout_seconds)
         try:
             return await repeated(
-                lambda: self._once(method, request, deadline - self._clock()),
-                self.retries,
-                deadline,
-                repeat_unknown=repeat_unknown,
+                self._alone(method, request, deadline), self.retries, deadline, repeat_unknown=repeat_unknown
             )
         except WalletError as error:
             error.sent_id = sent_id
@@ -70,20 +67,48 @@ class Calls:
         if gatherer is None:
             return await self.unary(method, request, timeout_seconds=timeout_seconds, sent_id=sent_id)
         deadline = self._deadline(timeout_seconds)
+        failed: WalletError | None = None
         try:
-            try:
-                # Nearly every call ends here; what repeats is built only for those that do not.
-                return await gatherer.submit(kind, request, deadline)
-            except WalletError as error:
-                return await repeated(
-                    lambda: gatherer.submit(kind, request, deadline), self.retries, deadline, failed=error
-                )
+            # Nearly every call ends here; what repeats is built only for those that do not.
+            return await gatherer.submit(kind, request, deadline)
         except NotGatheredError:
-            remaining = deadline - self._clock()
-            return await self.unary(method, request, timeout_seconds=remaining, sent_id=sent_id)
+            attempt = self._alone(method, request, deadline)
+        except WalletError as error:
+            failed = error
+            attempt = self._gathered(gatherer, kind, method, request, deadline)
+        try:
+            # One count of attempts and of doubts, however they travel: what a lost batch may have done stays in doubt.
+            return await repeated(attempt, self.retries, deadline, failed=failed)
         except WalletError as error:
             error.sent_id = sent_id
             raise
+
+    def _alone(
+        self, method: Method[Request, Response], request: Request, deadline: float
+    ) -> Callable[[], Awaitable[Response]]:
+        return lambda: self._once(method, request, deadline - self._clock())
+
+    def _gathered(
+        self,
+        gatherer: Gatherer,
+        kind: Kind[Act, Reply],
+        method: Method[Act, Reply],
+        request: Act,
+        deadline: float,
+    ) -> Callable[[], Awaitable[Reply]]:
+        """Return what travels with others until it is sent away from them, and alone from then on."""
+        alone = False
+
+        async def attempt() -> Reply:
+            nonlocal alone
+            if not alone:
+                try:
+                    return await gatherer.submit(kind, request, deadline)
+                except NotGatheredError:
+                    alone = True
+            return await self._once(method, request, deadline - self._clock())
+
+        return attempt
 
     async def stream(
         self, method: Stream[Request, Response], request: Request, *, timeout_seconds: float | None
