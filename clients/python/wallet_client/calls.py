@@ -9,7 +9,8 @@ from typing import Final, TypeAlias, TypeVar
 import grpc
 from wallet.v1.checkout_pb2 import ExecuteResponse
 
-from wallet_client.errors import Answer, TurnedAway, Unclear, WalletError
+from wallet_client.deadlines import SECONDS_MAX, bounded
+from wallet_client.errors import Answer, DeadlinePassed, TurnedAway, Unclear, WalletError
 from wallet_client.gather import Act, Gatherer, Kind, NotGatheredError, Reply
 from wallet_client.lines import Line, Lines
 from wallet_client.retry import Retries, repeated
@@ -21,6 +22,11 @@ Method: TypeAlias = Callable[[Line], grpc.aio.UnaryUnaryMultiCallable[Request, R
 Stream: TypeAlias = Callable[[Line], grpc.aio.UnaryStreamMultiCallable[Request, Response]]
 
 CLOSE_SECONDS_MAX: Final = 5.0
+_LATE: Final = Answer(
+    status=grpc.StatusCode.DEADLINE_EXCEEDED,
+    reason="DEADLINE_EXCEEDED",
+    message="The deadline passed before the call was sent.",
+)
 
 
 class Calls:
@@ -28,7 +34,9 @@ class Calls:
 
     def __init__(self, lines: Lines, *, timeout_seconds: float, retries: Retries, gather: bool) -> None:
         self._lines = lines
-        self._timeout_seconds = timeout_seconds
+        if not timeout_seconds > 0:
+            raise ValueError("default_timeout_seconds: more than 0")
+        self._timeout_seconds = bounded(timeout_seconds)
         self.retries = retries
         self._clock = asyncio.get_running_loop().time
         self._gatherer = Gatherer(self._execute) if gather else None
@@ -44,7 +52,7 @@ class Calls:
         repeat_unknown: bool = True,
     ) -> Response:
         """Return the answer within the timeout; raise Refused or OutcomeUnknown, with the id that was sent."""
-        deadline = self._deadline(timeout_seconds)
+        deadline = self._deadline(timeout_seconds, sent_id)
         try:
             return await repeated(
                 self._alone(method, request, deadline), self.retries, deadline, repeat_unknown=repeat_unknown
@@ -66,7 +74,7 @@ class Calls:
         gatherer = self._gatherer
         if gatherer is None:
             return await self.unary(method, request, timeout_seconds=timeout_seconds, sent_id=sent_id)
-        deadline = self._deadline(timeout_seconds)
+        deadline = self._deadline(timeout_seconds, sent_id)
         failed: WalletError | None = None
         try:
             # Nearly every call ends here; what repeats is built only for those that do not.
@@ -139,14 +147,21 @@ class Calls:
             await self._gatherer.close(CLOSE_SECONDS_MAX)
         await self._lines.close()
 
-    def _deadline(self, timeout_seconds: float | None) -> float:
-        self._check_open()
-        return self._clock() + (self._timeout_seconds if timeout_seconds is None else timeout_seconds)
+    def _deadline(self, timeout_seconds: float | None, sent_id: str) -> float:
+        """Return when the call ends; raise DeadlinePassed if that is now, before anything is sent."""
+        self._check_open(sent_id)
+        if timeout_seconds is None:
+            timeout_seconds = self._timeout_seconds
+        elif not 0 < timeout_seconds <= SECONDS_MAX:
+            timeout_seconds = bounded(timeout_seconds)
+            if timeout_seconds <= 0:
+                raise DeadlinePassed(_LATE, sent_id=sent_id)
+        return self._clock() + timeout_seconds
 
-    def _check_open(self) -> None:
+    def _check_open(self, sent_id: str = "") -> None:
         if self._closed:
             message = "The client is closed."
-            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message=message))
+            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message=message), sent_id=sent_id)
 
     async def _once(
         self, method: Method[Request, Response], request: Request, timeout_seconds: float

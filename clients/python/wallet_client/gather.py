@@ -134,12 +134,12 @@ class Gatherer:
         if len(self._queue) >= QUEUE_MAX:
             raise Overloaded(_local("OVERLOADED", "Too many calls wait in this client."))
         waiting = _Waiting(kind.name, operation_bytes(kind.tag, body), self._loop.create_future(), deadline)
+        together = self._deadlines.join(waiting, deadline)
         self._queue.append(waiting)
         if not self._waking and self._may_send():
             # A turn of the loop later, so that calls made in the same turn go together.
             self._waking = True
             self._loop.call_soon(self._wake)
-        together = self._deadlines.join(waiting, deadline)
         try:
             outcome = await waiting.future
         finally:
@@ -178,9 +178,12 @@ class Gatherer:
         queue = self._queue
         share = -(-(len(queue) + sum(self._on_wire.values())) // ON_WIRE_CROWDED_MAX)
         most = min(BATCH_MAX, max(CROWD, share))
+        now = self._clock()
         while queue and len(batch) < most:
             waiting = queue.popleft()
-            if not waiting.future.done():
+            if waiting.deadline <= now:
+                _time_is_up(waiting)
+            elif not waiting.future.done():
                 waiting.sent = True
                 batch.append(waiting)
         return batch
