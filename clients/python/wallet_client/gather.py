@@ -97,7 +97,7 @@ _VARINTS: Final = tuple(_varint(length) for length in range(OPERATION_BYTES_MAX 
 class _Waiting:
     """A call whose caller waits."""
 
-    __slots__ = ("deadline", "frame", "future", "kind", "sent")
+    __slots__ = ("batch", "deadline", "frame", "future", "kind")
 
     def __init__(
         self, kind: str, frame: bytes, future: asyncio.Future[OperationOutcome], deadline: float
@@ -106,13 +106,33 @@ class _Waiting:
         self.frame = frame
         self.future = future
         self.deadline = deadline
-        self.sent = False
+        self.batch: _Batch | None = None
+        """What it was sent with."""
+
+
+class _Batch:
+    """Calls that were sent together."""
+
+    __slots__ = ("calls", "left", "task")
+
+    def __init__(self) -> None:
+        self.calls: list[_Waiting] = []
+        self.left = 0
+        """How many callers did not wait for the answer."""
+        self.task: asyncio.Task[None] | None = None
+
+    def leave(self) -> None:
+        """Count a caller out. A batch that nobody waits for is taken off the wire: others need its place."""
+        self.left += 1
+        if self.left == len(self.calls) and self.task is not None:
+            self.task.cancel()
 
 
 class Gatherer:
     """Turns concurrent calls into batches and their outcomes back into answers.
 
-    A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, still counts.
+    A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, may still count: it is not
+    taken out of its batch, and when all callers of a batch have left, nobody waits to see if it is done.
     """
 
     def __init__(self, send: Send) -> None:
@@ -142,6 +162,11 @@ class Gatherer:
             self._loop.call_soon(self._wake)
         try:
             outcome = await waiting.future
+        except asyncio.CancelledError:
+            # Unless it had its end already, and was cancelled before it could read it.
+            if waiting.batch is not None and waiting.future.cancelled():
+                waiting.batch.leave()
+            raise
         finally:
             together.discard(waiting)
         reply = kind.reply()
@@ -163,29 +188,29 @@ class Gatherer:
         self._waking = False
         while self._queue and self._may_send():
             batch = self._next_batch()
-            if batch:
-                task = self._loop.create_task(self._carry(batch))
-                self._on_wire[task] = len(batch)
-                task.add_done_callback(partial(self._landed, batch))
+            if batch.calls:
+                batch.task = task = self._loop.create_task(self._carry(batch.calls))
+                self._on_wire[task] = len(batch.calls)
+                task.add_done_callback(partial(self._landed, batch.calls))
 
     def _may_send(self) -> bool:
         crowded = len(self._queue) >= CROWD
         return len(self._on_wire) < (ON_WIRE_CROWDED_MAX if crowded else ON_WIRE_MAX)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> _Batch:
         """Take what goes out together: of a crowd its share, so that the others find a batch to go with, too."""
-        batch: list[_Waiting] = []
-        queue = self._queue
+        batch = _Batch()
+        calls, queue = batch.calls, self._queue
         share = -(-(len(queue) + sum(self._on_wire.values())) // ON_WIRE_CROWDED_MAX)
         most = min(BATCH_MAX, max(CROWD, share))
         now = self._clock()
-        while queue and len(batch) < most:
+        while queue and len(calls) < most:
             waiting = queue.popleft()
             if waiting.deadline <= now:
                 _time_is_up(waiting)
             elif not waiting.future.done():
-                waiting.sent = True
-                batch.append(waiting)
+                waiting.batch = batch
+                calls.append(waiting)
         return batch
 
     def _landed(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
@@ -197,6 +222,8 @@ class Gatherer:
                 error = Unclear(_local("", "The batch ended without this outcome."))
                 error.__cause__ = cause
                 _fail(waiting, error)
+        # Calls know their batch: not the other way round any longer, so that both go without the collector.
+        batch.clear()
         self._wake()
 
     async def _carry(self, batch: list[_Waiting]) -> None:
@@ -233,13 +260,14 @@ def _deliver_failure(batch: list[_Waiting], error: WalletError) -> None:
 
 
 def _time_is_up(waiting: _Waiting) -> None:
-    if waiting.sent:
-        _fail(waiting, TimedOut(_late("", "The deadline passed before an answer came.")))
+    if waiting.future.done():
+        return
+    if waiting.batch is None:
+        late = _late("DEADLINE_EXCEEDED", "The deadline passed before the call was sent.")
+        _fail(waiting, DeadlinePassed(late))
     else:
-        _fail(
-            waiting,
-            DeadlinePassed(_late("DEADLINE_EXCEEDED", "The deadline passed before the call was sent.")),
-        )
+        _fail(waiting, TimedOut(_late("", "The deadline passed before an answer came.")))
+        waiting.batch.leave()
 
 
 def _fail(waiting: _Waiting, error: WalletError | NotGatheredError) -> None:
