@@ -138,14 +138,17 @@ class Calls:
             call.cancel()
             line.in_flight -= 1
 
-    async def close(self) -> None:
-        """Let gathered calls that are on the wire arrive, for a while; then close every line. Idempotent."""
-        if self._closed:
-            return
+    async def close(self, *, at_once: bool = False) -> None:
+        """Let gathered calls that are on the wire arrive, for a while; then close every line.
+
+        Idempotent. Whoever cancels it hurries it: no call is waited for any longer, and the lines are closed.
+        """
         self._closed = True
-        if self._gatherer is not None:
-            await self._gatherer.close(CLOSE_SECONDS_MAX)
-        await self._lines.close()
+        try:
+            if self._gatherer is not None:
+                await self._gatherer.close(0.0 if at_once else CLOSE_SECONDS_MAX)
+        finally:
+            await self._lines.close()
 
     def _deadline(self, timeout_seconds: float | None, sent_id: str) -> float:
         """Return when the call ends; raise DeadlinePassed if that is now, before anything is sent."""

@@ -176,13 +176,15 @@ class Gatherer:
 
     async def close(self, grace_seconds: float) -> None:
         """Let what is on the wire arrive, for a while; then end every wait."""
-        if self._on_wire:
-            await asyncio.wait(self._on_wire, timeout=grace_seconds)
-        for task in tuple(self._on_wire):
-            task.cancel()
-        await asyncio.gather(*self._on_wire, return_exceptions=True)
-        while self._queue:
-            _fail(self._queue.popleft(), TurnedAway(_local("", "The client was closed.")))
+        try:
+            if self._on_wire and grace_seconds > 0:
+                await asyncio.wait(self._on_wire, timeout=grace_seconds)
+        finally:
+            while self._queue:
+                _fail(self._queue.popleft(), TurnedAway(_local("", "The client was closed.")))
+            for task in tuple(self._on_wire):
+                task.cancel()
+            await asyncio.gather(*self._on_wire, return_exceptions=True)
 
     def _wake(self) -> None:
         self._waking = False
