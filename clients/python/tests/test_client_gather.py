@@ -8,7 +8,14 @@ import pytest
 from fake_service import NOT_THERE, POOR, No
 from wallet.v1.checkout_pb2 import ExecuteRequest, Operation, ReserveRequest
 from wallet_client import AsyncWalletClient, Order, OutcomeUnknown, Retries, errors, new_id
-from wallet_client.gather import BATCH_MAX, CROWD, OPERATION_BYTES_MAX, RESERVE, operation_bytes
+from wallet_client.gather import (
+    ALONE_SECONDS,
+    BATCH_MAX,
+    CROWD,
+    OPERATION_BYTES_MAX,
+    RESERVE,
+    operation_bytes,
+)
 
 CUSTOMER = ("demo", "anna")
 
@@ -196,13 +203,35 @@ async def test_a_batch_refused_for_its_form_is_made_as_single_calls(client, serv
     assert all(hold.held for hold in holds)
 
 
-async def test_a_token_without_the_scopes_of_execute_makes_its_calls_alone_from_then_on(
-    client, service, order
-):
-    service.plan("Execute", No(code=grpc.StatusCode.PERMISSION_DENIED, reason="SCOPE_MISSING"))
+@pytest.mark.parametrize(
+    "absent",
+    [
+        No(code=grpc.StatusCode.PERMISSION_DENIED, reason="SCOPE_MISSING"),
+        No(code=grpc.StatusCode.UNIMPLEMENTED),
+    ],
+    ids=["not for this token", "not there"],
+)
+async def test_without_execute_calls_are_made_alone_for_a_while(client, service, order, absent):
+    service.plan("Execute", absent)
     for _ in range(3):
-        await client.checkout.reserve(CUSTOMER, 5, order)
-    assert len(service.requests["Execute"]) == 1
+        assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1]
+    assert len(service.requests["Reserve"]) == 3
+    client._calls._gatherer._alone_until -= ALONE_SECONDS
+    assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1, 1]
+
+
+async def test_the_failure_of_another_batch_does_not_bring_execute_back(client, service, order):
+    service.delay_seconds["Execute"] = 0.05
+    service.plan("Execute", No(code=grpc.StatusCode.UNIMPLEMENTED), NOT_THERE)
+    calls = []
+    for _ in range(2):
+        calls.append(asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order)))
+        await asyncio.sleep(0.01)
+    assert all(hold.held for hold in await asyncio.gather(*calls))
+    assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1, 1]
     assert len(service.requests["Reserve"]) == 3
 
 

@@ -46,6 +46,8 @@ ON_WIRE_CROWDED_MAX: Final = 4
 CROWD: Final = 64
 """So many calls that wait are worth a batch of their own."""
 QUEUE_MAX: Final = 65_536
+ALONE_SECONDS: Final = 60.0
+"""How long calls are made alone where Execute is not there, or not for this token: then it is tried again."""
 OPERATION_BYTES_MAX: Final = 4_096
 """A larger operation travels alone, so that no batch outgrows the message limit by the size of one."""
 
@@ -144,12 +146,13 @@ class Gatherer:
         self._on_wire: dict[asyncio.Task[None], int] = {}
         """Batches under way, and how many calls each carries."""
         self._waking = False
-        self._allowed = True
+        self._alone_until = 0.0
+        """When Execute is worth another try; 0 while it is there."""
 
     async def submit(self, kind: Kind[Act, Reply], request: Act, deadline: float) -> Reply:
         """Return the operation's own reply; raise its own refusal, or NotGatheredError."""
         body = request.SerializeToString()
-        if len(body) > OPERATION_BYTES_MAX or not self._allowed:
+        if len(body) > OPERATION_BYTES_MAX or (self._alone_until and self._still_alone()):
             raise NotGatheredError
         if len(self._queue) >= QUEUE_MAX:
             raise Overloaded(_local("OVERLOADED", "Too many calls wait in this client."))
@@ -195,6 +198,11 @@ class Gatherer:
                 self._on_wire[task] = len(batch.calls)
                 task.add_done_callback(partial(self._landed, batch.calls))
 
+    def _still_alone(self) -> bool:
+        if self._clock() >= self._alone_until:
+            self._alone_until = 0.0
+        return self._alone_until > 0.0
+
     def _may_send(self) -> bool:
         crowded = len(self._queue) >= CROWD
         return len(self._on_wire) < (ON_WIRE_CROWDED_MAX if crowded else ON_WIRE_MAX)
@@ -236,8 +244,10 @@ class Gatherer:
             if len(response.outcomes) == len(batch):
                 _deliver(batch, response.outcomes)
         except WalletError as error:
-            # Execute needs the scopes of all its operations: a token with fewer makes its calls alone from now on.
-            self._allowed = not isinstance(error, ScopeMissing)
+            # Execute is newer than single calls, and needs the scopes of all its operations: without it, without a
+            # try for each call. No other failure says that it is there again.
+            if isinstance(error, ScopeMissing) or error.status is grpc.StatusCode.UNIMPLEMENTED:
+                self._alone_until = self._clock() + ALONE_SECONDS
             _deliver_failure(batch, error)
 
 
