@@ -157,9 +157,10 @@ async def test_a_batch_that_every_caller_has_left_makes_room_for_the_next(client
     for _ in range(2):
         left.append(asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=30)))
         # One of each two is cancelled, though it had the time; the other leaves later, by its deadline.
-        short = client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=0.2)
+        short = client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=0.5)
         left.append(asyncio.create_task(short))
-        await asyncio.sleep(0.02)
+        while len(service.requests["Execute"]) < len(left) / 2:
+            await asyncio.sleep(0.01)
     service.delay_seconds["Execute"] = 0
     for call in left[::2]:
         call.cancel()
