@@ -75,6 +75,38 @@ def test_threads_share_a_client_and_their_calls_are_gathered(client, service, or
     assert len(service.requests["Execute"]) < 32
 
 
+@pytest.fixture
+def full(client):
+    """Takes all the room of the client's threads: every call is refused for want of it."""
+    taken = []
+
+    def take():
+        while client._loop._room.acquire(blocking=False):
+            taken.append(1)
+
+    yield take
+    for _ in taken:
+        client._loop._room.release()
+
+
+def test_what_ends_something_is_not_refused_for_want_of_room(client, service, order, full):
+    def decline() -> None:
+        with client.reservation(CUSTOMER, 500, order):
+            full()
+            client.checkout.quote(CUSTOMER, order, maximum=True)
+
+    stream = client.wallet.watch(CUSTOMER)
+    next(stream)
+    with client.reservation(CUSTOMER, 500, order) as kept:
+        with pytest.raises(errors.Overloaded):
+            decline()
+        stream.close()
+    assert service.held[kept.reservation_id].committed_minor == 500
+    assert len([effect for effect in service.effects if effect.startswith("release ")]) == 1
+    client.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "wallet-client"]
+
+
 def test_a_watch_can_be_left(client):
     stream = client.wallet.watch(CUSTOMER)
     next(stream)

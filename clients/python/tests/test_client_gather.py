@@ -8,7 +8,14 @@ import pytest
 from fake_service import NOT_THERE, POOR, No
 from wallet.v1.checkout_pb2 import ExecuteRequest, Operation, ReserveRequest
 from wallet_client import AsyncWalletClient, Order, OutcomeUnknown, Retries, errors, new_id
-from wallet_client.gather import BATCH_MAX, CROWD, OPERATION_BYTES_MAX, RESERVE, operation_bytes
+from wallet_client.gather import (
+    ALONE_SECONDS,
+    BATCH_MAX,
+    CROWD,
+    OPERATION_BYTES_MAX,
+    RESERVE,
+    operation_bytes,
+)
 
 CUSTOMER = ("demo", "anna")
 
@@ -130,16 +137,38 @@ async def test_a_call_that_never_left_is_refused_not_unknown(client, service, or
     assert sizes(service) == [1, 1]
 
 
-async def test_a_cancelled_call_that_was_sent_still_counts(client, service, order):
+async def test_a_cancelled_call_that_was_sent_with_others_still_counts(client, service, order):
     service.delay_seconds["Execute"] = 0.1
     reservation_id = new_id()
     call = asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order, reservation_id=reservation_id))
+    neighbour = asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order))
     await asyncio.sleep(0.05)
     call.cancel()
-    await asyncio.sleep(0.15)
+    assert (await neighbour).held
     again = await client.checkout.reserve(CUSTOMER, 5, order, reservation_id=reservation_id)
     assert again.replayed
-    assert service.available == 9_995
+    assert sizes(service) == [2, 1]
+    assert service.available == 9_990
+
+
+async def test_a_batch_that_every_caller_has_left_makes_room_for_the_next(client, service, order):
+    service.delay_seconds["Execute"] = 20
+    left = []
+    for _ in range(2):
+        left.append(asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=30)))
+        # One of each two is cancelled, though it had the time; the other leaves later, by its deadline.
+        short = client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=0.5)
+        left.append(asyncio.create_task(short))
+        while len(service.requests["Execute"]) < len(left) / 2:
+            await asyncio.sleep(0.01)
+    service.delay_seconds["Execute"] = 0
+    for call in left[::2]:
+        call.cancel()
+    assert (await client.checkout.reserve(CUSTOMER, 5, order, timeout_seconds=5)).held
+    ends = await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0.05)
+    assert [type(end) for end in ends] == [asyncio.CancelledError, errors.TimedOut] * 2
+    assert not client._calls._gatherer._on_wire
 
 
 async def test_a_call_cancelled_before_it_was_sent_never_leaves(client, service, order):
@@ -175,13 +204,35 @@ async def test_a_batch_refused_for_its_form_is_made_as_single_calls(client, serv
     assert all(hold.held for hold in holds)
 
 
-async def test_a_token_without_the_scopes_of_execute_makes_its_calls_alone_from_then_on(
-    client, service, order
-):
-    service.plan("Execute", No(code=grpc.StatusCode.PERMISSION_DENIED, reason="SCOPE_MISSING"))
+@pytest.mark.parametrize(
+    "absent",
+    [
+        No(code=grpc.StatusCode.PERMISSION_DENIED, reason="SCOPE_MISSING"),
+        No(code=grpc.StatusCode.UNIMPLEMENTED),
+    ],
+    ids=["not for this token", "not there"],
+)
+async def test_without_execute_calls_are_made_alone_for_a_while(client, service, order, absent):
+    service.plan("Execute", absent)
     for _ in range(3):
-        await client.checkout.reserve(CUSTOMER, 5, order)
-    assert len(service.requests["Execute"]) == 1
+        assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1]
+    assert len(service.requests["Reserve"]) == 3
+    client._calls._gatherer._alone_until -= ALONE_SECONDS
+    assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1, 1]
+
+
+async def test_the_failure_of_another_batch_does_not_bring_execute_back(client, service, order):
+    service.delay_seconds["Execute"] = 0.05
+    service.plan("Execute", No(code=grpc.StatusCode.UNIMPLEMENTED), NOT_THERE)
+    calls = []
+    for _ in range(2):
+        calls.append(asyncio.create_task(client.checkout.reserve(CUSTOMER, 5, order)))
+        await asyncio.sleep(0.01)
+    assert all(hold.held for hold in await asyncio.gather(*calls))
+    assert (await client.checkout.reserve(CUSTOMER, 5, order)).held
+    assert sizes(service) == [1, 1]
     assert len(service.requests["Reserve"]) == 3
 
 
@@ -209,6 +260,17 @@ async def test_closing_lets_what_is_on_the_wire_arrive(target, service, order):
     await asyncio.sleep(0.05)
     await client.close()
     assert (await call).held
+
+
+async def test_finished_calls_need_no_collector(client, service, order):
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.gather(*(client.checkout.reserve(CUSTOMER, 1, order) for _ in range(200)))
+        await asyncio.sleep(0.05)
+        assert not [thing for thing in gc.get_objects() if type(thing).__name__ in {"_Waiting", "_Batch"}]
+    finally:
+        gc.enable()
 
 
 async def test_finished_calls_leave_nothing_behind(client, service, order):

@@ -230,15 +230,17 @@ class WalletClient:
         try:
             yield hold
         except BaseException as error:
-            self._loop.run(block.__aexit__(type(error), error, error.__traceback__))
+            self._loop.end(block.__aexit__(type(error), error, error.__traceback__))
             raise
-        self._loop.run(block.__aexit__(None, None, None))
+        self._loop.end(block.__aexit__(None, None, None))
 
     def close(self) -> None:
         """Wait, for a while, for what is under way; then end every call, connection and the thread. Idempotent."""
         if not self._loop.stopped:
-            self._loop.run(self._client.close())
-            self._loop.stop()
+            try:
+                self._loop.end(self._client.close())
+            finally:
+                self._loop.stop()
 
     def __enter__(self) -> Self:
         return self

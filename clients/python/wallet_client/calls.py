@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
 import grpc
 from wallet.v1.checkout_pb2 import ExecuteResponse
 
-from wallet_client.errors import Answer, TurnedAway, Unclear, WalletError
+from wallet_client.deadlines import SECONDS_MAX, bounded
+from wallet_client.errors import Answer, DeadlinePassed, TurnedAway, Unclear, WalletError
 from wallet_client.gather import Act, Gatherer, Kind, NotGatheredError, Reply
 from wallet_client.lines import Line, Lines
 from wallet_client.retry import Retries, repeated
@@ -21,6 +22,11 @@ Method: TypeAlias = Callable[[Line], grpc.aio.UnaryUnaryMultiCallable[Request, R
 Stream: TypeAlias = Callable[[Line], grpc.aio.UnaryStreamMultiCallable[Request, Response]]
 
 CLOSE_SECONDS_MAX: Final = 5.0
+_LATE: Final = Answer(
+    status=grpc.StatusCode.DEADLINE_EXCEEDED,
+    reason="DEADLINE_EXCEEDED",
+    message="The deadline passed before the call was sent.",
+)
 
 
 class Calls:
@@ -28,7 +34,9 @@ class Calls:
 
     def __init__(self, lines: Lines, *, timeout_seconds: float, retries: Retries, gather: bool) -> None:
         self._lines = lines
-        self._timeout_seconds = timeout_seconds
+        if not timeout_seconds > 0:
+            raise ValueError("default_timeout_seconds: more than 0")
+        self._timeout_seconds = bounded(timeout_seconds)
         self.retries = retries
         self._clock = asyncio.get_running_loop().time
         self._gatherer = Gatherer(self._execute) if gather else None
@@ -44,13 +52,10 @@ class Calls:
         repeat_unknown: bool = True,
     ) -> Response:
         """Return the answer within the timeout; raise Refused or OutcomeUnknown, with the id that was sent."""
-        deadline = self._deadline(timeout_seconds)
+        deadline = self._deadline(timeout_seconds, sent_id)
         try:
             return await repeated(
-                lambda: self._once(method, request, deadline - self._clock()),
-                self.retries,
-                deadline,
-                repeat_unknown=repeat_unknown,
+                self._alone(method, request, deadline), self.retries, deadline, repeat_unknown=repeat_unknown
             )
         except WalletError as error:
             error.sent_id = sent_id
@@ -69,21 +74,49 @@ class Calls:
         gatherer = self._gatherer
         if gatherer is None:
             return await self.unary(method, request, timeout_seconds=timeout_seconds, sent_id=sent_id)
-        deadline = self._deadline(timeout_seconds)
+        deadline = self._deadline(timeout_seconds, sent_id)
+        failed: WalletError | None = None
         try:
-            try:
-                # Nearly every call ends here; what repeats is built only for those that do not.
-                return await gatherer.submit(kind, request, deadline)
-            except WalletError as error:
-                return await repeated(
-                    lambda: gatherer.submit(kind, request, deadline), self.retries, deadline, failed=error
-                )
+            # Nearly every call ends here; what repeats is built only for those that do not.
+            return await gatherer.submit(kind, request, deadline)
         except NotGatheredError:
-            remaining = deadline - self._clock()
-            return await self.unary(method, request, timeout_seconds=remaining, sent_id=sent_id)
+            attempt = self._alone(method, request, deadline)
+        except WalletError as error:
+            failed = error
+            attempt = self._gathered(gatherer, kind, method, request, deadline)
+        try:
+            # One count of attempts and of doubts, however they travel: what a lost batch may have done stays in doubt.
+            return await repeated(attempt, self.retries, deadline, failed=failed)
         except WalletError as error:
             error.sent_id = sent_id
             raise
+
+    def _alone(
+        self, method: Method[Request, Response], request: Request, deadline: float
+    ) -> Callable[[], Awaitable[Response]]:
+        return lambda: self._once(method, request, deadline - self._clock())
+
+    def _gathered(
+        self,
+        gatherer: Gatherer,
+        kind: Kind[Act, Reply],
+        method: Method[Act, Reply],
+        request: Act,
+        deadline: float,
+    ) -> Callable[[], Awaitable[Reply]]:
+        """Return what travels with others until it is sent away from them, and alone from then on."""
+        alone = False
+
+        async def attempt() -> Reply:
+            nonlocal alone
+            if not alone:
+                try:
+                    return await gatherer.submit(kind, request, deadline)
+                except NotGatheredError:
+                    alone = True
+            return await self._once(method, request, deadline - self._clock())
+
+        return attempt
 
     async def stream(
         self, method: Stream[Request, Response], request: Request, *, timeout_seconds: float | None
@@ -105,23 +138,33 @@ class Calls:
             call.cancel()
             line.in_flight -= 1
 
-    async def close(self) -> None:
-        """Let gathered calls that are on the wire arrive, for a while; then close every line. Idempotent."""
-        if self._closed:
-            return
+    async def close(self, *, at_once: bool = False) -> None:
+        """Let gathered calls that are on the wire arrive, for a while; then close every line.
+
+        Idempotent. Whoever cancels it hurries it: no call is waited for any longer, and the lines are closed.
+        """
         self._closed = True
-        if self._gatherer is not None:
-            await self._gatherer.close(CLOSE_SECONDS_MAX)
-        await self._lines.close()
+        try:
+            if self._gatherer is not None:
+                await self._gatherer.close(0.0 if at_once else CLOSE_SECONDS_MAX)
+        finally:
+            await self._lines.close()
 
-    def _deadline(self, timeout_seconds: float | None) -> float:
-        self._check_open()
-        return self._clock() + (self._timeout_seconds if timeout_seconds is None else timeout_seconds)
+    def _deadline(self, timeout_seconds: float | None, sent_id: str) -> float:
+        """Return when the call ends; raise DeadlinePassed if that is now, before anything is sent."""
+        self._check_open(sent_id)
+        if timeout_seconds is None:
+            timeout_seconds = self._timeout_seconds
+        elif not 0 < timeout_seconds <= SECONDS_MAX:
+            timeout_seconds = bounded(timeout_seconds)
+            if timeout_seconds <= 0:
+                raise DeadlinePassed(_LATE, sent_id=sent_id)
+        return self._clock() + timeout_seconds
 
-    def _check_open(self) -> None:
+    def _check_open(self, sent_id: str = "") -> None:
         if self._closed:
             message = "The client is closed."
-            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message=message))
+            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message=message), sent_id=sent_id)
 
     async def _once(
         self, method: Method[Request, Response], request: Request, timeout_seconds: float

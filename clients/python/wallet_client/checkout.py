@@ -32,7 +32,7 @@ class Checkout:
     """The calls of CheckoutService.
 
     Reserve, commit and release that are made at the same time travel together; each keeps its own deadline and its own
-    end. Cancelling one takes its caller out of the wait, not its operation out of the batch: once sent, it counts.
+    end. Cancelling one takes its caller out of the wait, not its operation out of the batch: once sent, it may be done.
     """
 
     def __init__(self, calls: Calls) -> None:

@@ -116,12 +116,21 @@ class AsyncWalletClient:
             await hold.commit(timeout_seconds=timeout_seconds)
 
     async def close(self) -> None:
-        """Wait, for a while, for what is under way; then close every connection. Idempotent."""
-        if self._giving_back:
-            await asyncio.wait(self._giving_back, timeout=GIVE_BACK_SECONDS)
-        for task in tuple(self._giving_back):
-            task.cancel()
-        await self._calls.close()
+        """Wait, for a while, for what is under way; then close every connection.
+
+        Idempotent. One that is cancelled waits for nothing any longer, but still closes.
+        """
+        hurried = True
+        try:
+            if self._giving_back:
+                await asyncio.wait(self._giving_back, timeout=GIVE_BACK_SECONDS)
+            hurried = False
+        finally:
+            late = tuple(self._giving_back)
+            for task in late:
+                task.cancel()
+            await self._calls.close(at_once=hurried)
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         return self

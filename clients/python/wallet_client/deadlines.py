@@ -1,14 +1,25 @@
-"""The deadlines of many waits, with one timer for each hundredth of a second instead of one for each wait."""
+"""What a timeout can be; and the deadlines of many waits, with one timer for each hundredth of a second instead of one for each wait."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
+SECONDS_MAX: Final = 3_600.0
+"""The longest timeout that counts: no service can be set to give a call more."""
+
 _SLICES_PER_SECOND: Final = 100
+
+
+def bounded(timeout_seconds: float) -> float:
+    """Return the timeout, at most the longest that counts; ValueError for one that is no number."""
+    if math.isnan(timeout_seconds):
+        raise ValueError("timeout_seconds: not a number")
+    return min(timeout_seconds, SECONDS_MAX)
 
 
 class Deadlines(Generic[T]):

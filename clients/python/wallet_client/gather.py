@@ -46,6 +46,8 @@ ON_WIRE_CROWDED_MAX: Final = 4
 CROWD: Final = 64
 """So many calls that wait are worth a batch of their own."""
 QUEUE_MAX: Final = 65_536
+ALONE_SECONDS: Final = 60.0
+"""How long calls are made alone where Execute is not there, or not for this token: then it is tried again."""
 OPERATION_BYTES_MAX: Final = 4_096
 """A larger operation travels alone, so that no batch outgrows the message limit by the size of one."""
 
@@ -97,7 +99,7 @@ _VARINTS: Final = tuple(_varint(length) for length in range(OPERATION_BYTES_MAX 
 class _Waiting:
     """A call whose caller waits."""
 
-    __slots__ = ("deadline", "frame", "future", "kind", "sent")
+    __slots__ = ("batch", "deadline", "frame", "future", "kind")
 
     def __init__(
         self, kind: str, frame: bytes, future: asyncio.Future[OperationOutcome], deadline: float
@@ -106,13 +108,33 @@ class _Waiting:
         self.frame = frame
         self.future = future
         self.deadline = deadline
-        self.sent = False
+        self.batch: _Batch | None = None
+        """What it was sent with."""
+
+
+class _Batch:
+    """Calls that were sent together."""
+
+    __slots__ = ("calls", "left", "task")
+
+    def __init__(self) -> None:
+        self.calls: list[_Waiting] = []
+        self.left = 0
+        """How many callers did not wait for the answer."""
+        self.task: asyncio.Task[None] | None = None
+
+    def leave(self) -> None:
+        """Count a caller out. A batch that nobody waits for is taken off the wire: others need its place."""
+        self.left += 1
+        if self.left == len(self.calls) and self.task is not None:
+            self.task.cancel()
 
 
 class Gatherer:
     """Turns concurrent calls into batches and their outcomes back into answers.
 
-    A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, still counts.
+    A caller that is cancelled, or whose deadline passes, leaves; its operation, once sent, may still count: it is not
+    taken out of its batch, and when all callers of a batch have left, nobody waits to see if it is done.
     """
 
     def __init__(self, send: Send) -> None:
@@ -124,24 +146,30 @@ class Gatherer:
         self._on_wire: dict[asyncio.Task[None], int] = {}
         """Batches under way, and how many calls each carries."""
         self._waking = False
-        self._allowed = True
+        self._alone_until = 0.0
+        """When Execute is worth another try; 0 while it is there."""
 
     async def submit(self, kind: Kind[Act, Reply], request: Act, deadline: float) -> Reply:
         """Return the operation's own reply; raise its own refusal, or NotGatheredError."""
         body = request.SerializeToString()
-        if len(body) > OPERATION_BYTES_MAX or not self._allowed:
+        if len(body) > OPERATION_BYTES_MAX or (self._alone_until and self._still_alone()):
             raise NotGatheredError
         if len(self._queue) >= QUEUE_MAX:
             raise Overloaded(_local("OVERLOADED", "Too many calls wait in this client."))
         waiting = _Waiting(kind.name, operation_bytes(kind.tag, body), self._loop.create_future(), deadline)
+        together = self._deadlines.join(waiting, deadline)
         self._queue.append(waiting)
         if not self._waking and self._may_send():
             # A turn of the loop later, so that calls made in the same turn go together.
             self._waking = True
             self._loop.call_soon(self._wake)
-        together = self._deadlines.join(waiting, deadline)
         try:
             outcome = await waiting.future
+        except asyncio.CancelledError:
+            # Unless it had its end already, and was cancelled before it could read it.
+            if waiting.batch is not None and waiting.future.cancelled():
+                waiting.batch.leave()
+            raise
         finally:
             together.discard(waiting)
         reply = kind.reply()
@@ -151,38 +179,48 @@ class Gatherer:
 
     async def close(self, grace_seconds: float) -> None:
         """Let what is on the wire arrive, for a while; then end every wait."""
-        if self._on_wire:
-            await asyncio.wait(self._on_wire, timeout=grace_seconds)
-        for task in tuple(self._on_wire):
-            task.cancel()
-        await asyncio.gather(*self._on_wire, return_exceptions=True)
-        while self._queue:
-            _fail(self._queue.popleft(), TurnedAway(_local("", "The client was closed.")))
+        try:
+            if self._on_wire and grace_seconds > 0:
+                await asyncio.wait(self._on_wire, timeout=grace_seconds)
+        finally:
+            while self._queue:
+                _fail(self._queue.popleft(), TurnedAway(_local("", "The client was closed.")))
+            for task in tuple(self._on_wire):
+                task.cancel()
+            await asyncio.gather(*self._on_wire, return_exceptions=True)
 
     def _wake(self) -> None:
         self._waking = False
         while self._queue and self._may_send():
             batch = self._next_batch()
-            if batch:
-                task = self._loop.create_task(self._carry(batch))
-                self._on_wire[task] = len(batch)
-                task.add_done_callback(partial(self._landed, batch))
+            if batch.calls:
+                batch.task = task = self._loop.create_task(self._carry(batch.calls))
+                self._on_wire[task] = len(batch.calls)
+                task.add_done_callback(partial(self._landed, batch.calls))
+
+    def _still_alone(self) -> bool:
+        if self._clock() >= self._alone_until:
+            self._alone_until = 0.0
+        return self._alone_until > 0.0
 
     def _may_send(self) -> bool:
         crowded = len(self._queue) >= CROWD
         return len(self._on_wire) < (ON_WIRE_CROWDED_MAX if crowded else ON_WIRE_MAX)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> _Batch:
         """Take what goes out together: of a crowd its share, so that the others find a batch to go with, too."""
-        batch: list[_Waiting] = []
-        queue = self._queue
+        batch = _Batch()
+        calls, queue = batch.calls, self._queue
         share = -(-(len(queue) + sum(self._on_wire.values())) // ON_WIRE_CROWDED_MAX)
         most = min(BATCH_MAX, max(CROWD, share))
-        while queue and len(batch) < most:
+        now = self._clock()
+        while queue and len(calls) < most:
             waiting = queue.popleft()
-            if not waiting.future.done():
-                waiting.sent = True
-                batch.append(waiting)
+            if waiting.deadline <= now:
+                _time_is_up(waiting)
+            elif not waiting.future.done():
+                waiting.batch = batch
+                calls.append(waiting)
         return batch
 
     def _landed(self, batch: list[_Waiting], task: asyncio.Task[None]) -> None:
@@ -194,6 +232,8 @@ class Gatherer:
                 error = Unclear(_local("", "The batch ended without this outcome."))
                 error.__cause__ = cause
                 _fail(waiting, error)
+        # Calls know their batch: not the other way round any longer, so that both go without the collector.
+        batch.clear()
         self._wake()
 
     async def _carry(self, batch: list[_Waiting]) -> None:
@@ -204,8 +244,10 @@ class Gatherer:
             if len(response.outcomes) == len(batch):
                 _deliver(batch, response.outcomes)
         except WalletError as error:
-            # Execute needs the scopes of all its operations: a token with fewer makes its calls alone from now on.
-            self._allowed = not isinstance(error, ScopeMissing)
+            # Execute is newer than single calls, and needs the scopes of all its operations: without it, without a
+            # try for each call. No other failure says that it is there again.
+            if isinstance(error, ScopeMissing) or error.status is grpc.StatusCode.UNIMPLEMENTED:
+                self._alone_until = self._clock() + ALONE_SECONDS
             _deliver_failure(batch, error)
 
 
@@ -230,13 +272,14 @@ def _deliver_failure(batch: list[_Waiting], error: WalletError) -> None:
 
 
 def _time_is_up(waiting: _Waiting) -> None:
-    if waiting.sent:
-        _fail(waiting, TimedOut(_late("", "The deadline passed before an answer came.")))
+    if waiting.future.done():
+        return
+    if waiting.batch is None:
+        late = _late("DEADLINE_EXCEEDED", "The deadline passed before the call was sent.")
+        _fail(waiting, DeadlinePassed(late))
     else:
-        _fail(
-            waiting,
-            DeadlinePassed(_late("DEADLINE_EXCEEDED", "The deadline passed before the call was sent.")),
-        )
+        _fail(waiting, TimedOut(_late("", "The deadline passed before an answer came.")))
+        waiting.batch.leave()
 
 
 def _fail(waiting: _Waiting, error: WalletError | NotGatheredError) -> None:

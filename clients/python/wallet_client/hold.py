@@ -12,7 +12,7 @@ from wallet.v1.checkout_pb2 import (
 )
 from wallet.v1.types_pb2 import Balance, Reservation, ReservationState, ReviewState
 
-from wallet_client.errors import Refused
+from wallet_client.errors import Refused, TurnedAway
 from wallet_client.ids import WalletAddress, new_id
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ _Known: TypeAlias = ReserveResponse | CommitResponse | ReleaseResponse | ExtendR
 class Hold:
     """A reservation: what is known of it, and what ends it. Not to be shared between tasks."""
 
-    __slots__ = ("_checkout", "_committed", "_doubt", "_known", "_wallet")
+    __slots__ = ("_checkout", "_committed", "_doubts", "_known", "_wallet")
 
     def __init__(self, checkout: Checkout, wallet: WalletAddress, response: ReserveResponse) -> None:
         self._checkout = checkout
         self._wallet = wallet
         self._known: _Known = response
         self._committed = False
-        self._doubt: tuple[int | None, bool, str] | None = None
+        self._doubts: dict[str, tuple[int | None, bool]] = {}
+        """What was asked for by the commits that may have been done, by their ids."""
 
     @property
     def reservation_id(self) -> str:
@@ -71,7 +72,7 @@ class Hold:
     @property
     def in_doubt(self) -> bool:
         """Whether a commit was sent of which it is not known if it was done."""
-        return self._doubt is not None
+        return bool(self._doubts)
 
     async def commit(
         self,
@@ -83,13 +84,14 @@ class Hold:
     ) -> Reservation:
         """Spend all that is still held, or an amount of it; if final, the rest goes back at once.
 
-        After OutcomeUnknown, the same commit asked for again goes out with the same id.
+        After OutcomeUnknown, the same commit asked for again goes out with the same id, until it is decided.
         """
+        asked = (amount_minor, final)
         if commit_id is None:
-            again = self._doubt is not None and self._doubt[:2] == (amount_minor, final)
-            commit_id = self._doubt[2] if self._doubt is not None and again else new_id()
+            commit_id = self._doubted(asked) or new_id()
+        doubted = commit_id in self._doubts
         # Noted before it is sent: a cancelled commit is in doubt as well.
-        self._doubt = (amount_minor, final, commit_id)
+        self._doubts[commit_id] = asked
         try:
             response = await self._checkout.commit(
                 self._wallet,
@@ -99,13 +101,21 @@ class Hold:
                 commit_id=commit_id,
                 timeout_seconds=timeout_seconds,
             )
-        except Refused:
-            self._doubt = None
+        except TurnedAway:
+            # Nothing was decided: it says nothing about an earlier call with this id.
+            if not doubted:
+                self._doubts.pop(commit_id, None)
             raise
-        self._doubt = None
+        except Refused:
+            self._doubts.pop(commit_id, None)
+            raise
+        self._doubts.pop(commit_id, None)
         self._committed = True
         self._known = response
         return response.reservation
+
+    def _doubted(self, asked: tuple[int | None, bool]) -> str | None:
+        return next((commit_id for commit_id, that in self._doubts.items() if that == asked), None)
 
     async def release(self, *, timeout_seconds: float | None = None) -> Reservation:
         """Give back what is still held."""

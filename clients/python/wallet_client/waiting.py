@@ -34,24 +34,22 @@ class Loop:
 
     def run(self, call: Coroutine[Any, Any, R]) -> R:
         """Return what the call returns; a thread that is interrupted cancels its call."""
-        refusal = self._refusal()
-        if refusal is not None:
+        if not self._room.acquire(blocking=False):
             call.close()
-            raise refusal
+            message = f"{CALLS_MAX} threads wait in this client already."
+            status = grpc.StatusCode.RESOURCE_EXHAUSTED
+            raise Overloaded(Answer(status=status, reason="OVERLOADED", message=message))
         try:
-            return _ended(asyncio.run_coroutine_threadsafe(call, self._loop))
+            return self.end(call)
         finally:
             self._room.release()
 
-    def _refusal(self) -> TurnedAway | None:
-        """Take room for one more call, or return why there is none."""
+    def end(self, call: Coroutine[Any, Any, R]) -> R:
+        """As `run`, for what ends something: it is never refused for want of room."""
         if self.stopped:
-            return TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message="The client is closed."))
-        if self._room.acquire(blocking=False):
-            return None
-        message = f"{CALLS_MAX} threads wait in this client already."
-        status = grpc.StatusCode.RESOURCE_EXHAUSTED
-        return Overloaded(Answer(status=status, reason="OVERLOADED", message=message))
+            call.close()
+            raise TurnedAway(Answer(status=grpc.StatusCode.CANCELLED, message="The client is closed."))
+        return _ended(asyncio.run_coroutine_threadsafe(call, self._loop))
 
     def stop(self) -> None:
         """End every call that still waits, the loop and its thread. Idempotent."""
@@ -114,7 +112,7 @@ def yields(
                 yield item
         finally:
             if isinstance(items, AsyncGenerator):
-                self._loop.run(items.aclose())
+                self._loop.end(items.aclose())
 
     return call
 

@@ -11,6 +11,7 @@ from wallet.v1.types_pb2 import Entry, WalletRef
 from wallet.v1.wallet_pb2 import Wallet, WatchWalletRequest, WatchWalletResponse
 
 from wallet_client.calls import Calls
+from wallet_client.deadlines import bounded
 from wallet_client.errors import DeadlinePassed, TimedOut, WalletError
 
 HEALTHY_SECONDS: Final = 5.0
@@ -28,7 +29,7 @@ async def watched(
     while True:
         attempts += 1
         begun = clock()
-        remaining = None if deadline is None else deadline - begun
+        remaining = None if deadline is None else bounded(deadline - begun)
         request = WatchWalletRequest(wallet=wallet, after_version=seen)
         stream = calls.stream(lambda line: line.wallet.WatchWallet, request, timeout_seconds=remaining)
         try:
