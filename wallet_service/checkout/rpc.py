@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wallet.v1 import checkout_pb2, types_pb2
@@ -66,7 +66,7 @@ class CheckoutRpc:
         """Hold value for one order."""
         response = checkout_pb2.ReserveResponse()
         (begun,) = await self._checkout.reserve([_wish(request, call)])
-        outcome = await self._checkout.submit(begun.command, call.deadline)
+        (outcome,) = await self._outcomes([(begun, self._checkout.submit(begun.command, call.deadline))])
         await self._checkout.conclude([(begun, outcome)], call.deadline)
         if isinstance(outcome, Refusal):
             raise RefusedError(outcome)
@@ -151,7 +151,7 @@ class CheckoutRpc:
         reserves = iter(await self._checkout.reserve(wishes) if wishes else ())
         # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
         begun = [self._begin(operation, reserves, call) for operation in parsed]
-        outcomes = [each if isinstance(each, Refusal) else await each[1] for each in begun]
+        outcomes = await self._outcomes(begun)
         await self._checkout.conclude(
             [
                 (each[0], outcome)
@@ -168,6 +168,20 @@ class CheckoutRpc:
             else:
                 _fill_outcome(response.outcomes.add(), each[0], outcome)
         return response
+
+    async def _outcomes(self, begun: Sequence[UnderWay | Refusal]) -> list[Outcome]:
+        try:
+            return [each if isinstance(each, Refusal) else await each[1] for each in begun]
+        except asyncio.CancelledError:
+            # The call ends, what the ledger has begun does not: a hold that waits for a reviewer must become known.
+            self._checkout.forsake(
+                [
+                    (each[0], each[1])
+                    for each in begun
+                    if not isinstance(each, Refusal) and isinstance(each[0], Begun)
+                ]
+            )
+            raise
 
     def _begin(
         self, operation: ReserveWish | Commit | Release | Refusal, reserves: Iterator[Begun], call: Call

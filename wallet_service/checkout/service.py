@@ -82,6 +82,7 @@ class Checkout:
                     wallet_id=dossier.wish.wallet_id, reservation_id=dossier.wish.reservation_id,
                     build=partial(self._reserve_command, dossier),
                     ready=None if dossier.hearing is None else dossier.hearing.rest,
+                    unheard=partial(self._judging.unheard, dossier),
                 ),
             )
             for dossier in await self._judging.open(wishes)
@@ -90,6 +91,16 @@ class Checkout:
     async def conclude(self, outcomes: Sequence[tuple[Begun, commands.Outcome]], deadline: float) -> None:
         """Note what became of reservations; call it before they are answered."""
         await self._judging.conclude([(begun.dossier, outcome) for begun, outcome in outcomes], deadline)
+
+    def forsake(self, under_way: Sequence[tuple[Begun, Future[commands.Outcome]]]) -> None:
+        """Note what becomes of reservations for whose outcome nobody waits any more, whenever that is known."""
+        for begun, future in under_way:
+            future.add_done_callback(partial(self._unheard, begun))
+
+    def _unheard(self, begun: Begun, future: Future[commands.Outcome]) -> None:
+        # One that was cancelled itself has no outcome; the ledger tells it to the command.
+        if not future.cancelled():
+            self._judging.unheard(begun.dossier, future.result())
 
     def submit(self, command: Change, deadline: float) -> Future[commands.Outcome]:
         """Send a command to the ledger; await the future for what became of it."""

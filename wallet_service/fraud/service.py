@@ -236,7 +236,7 @@ class Fraud:
             self.behind.judged([record_of(attempt, signals, judgement, version)])
 
     async def record(self, records: Sequence[JudgementRecord], *, timeout_seconds: float) -> None:
-        """Record judgements now; what the database does not take in time is written behind the reply."""
+        """Record judgements now; what the database does not take in time, or nobody waits for, is written behind."""
         if not records:
             return
         try:
@@ -244,6 +244,10 @@ class Fraud:
         except DatabaseError as fault:
             _log.warning("judgements are recorded later: %s", fault)
             self.behind.judged(records)
+        except asyncio.CancelledError:
+            # Whoever waited for it went away, the holds are there. What was recorded all the same stays as it is.
+            self.behind.judged(records)
+            raise
 
     async def forget(self, program_id: ProgramId, limit: int, now: int) -> int:
         """Forget at most so much of what a program has not seen for as long as its policy says; returns how much."""
