@@ -24,7 +24,7 @@ from wallet_service.fraud.hearing import Hearing
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.live import Policies
-from wallet_service.fraud.memory import fill_gaps, has_gaps
+from wallet_service.fraud.memory import fill_gaps, has_gaps, leave_gaps
 from wallet_service.fraud.model import DAY_SECONDS, Judgement, Signals, Traces, Verdict
 from wallet_service.fraud.opinions import Advisor, Opinion
 from wallet_service.fraud.publication import InForce
@@ -161,6 +161,8 @@ class Fraud:
                 memories = await fill_gaps(self._db, gaps, timeout_seconds=max(end - time.monotonic(), 0.001))
             except DatabaseError as fault:
                 _log.debug("nothing was remembered in time: %s", fault)
+                for _, plan, tally in gaps:
+                    leave_gaps(plan, tally)
             else:
                 self.behind.remember(memories)
         return [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
