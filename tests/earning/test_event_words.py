@@ -47,9 +47,7 @@ async def test_each_wait_and_rejection_has_a_sentence(shop):
         EventState.REJECTED,
         ["The same order had come in before, and an order earns only once."],
     )
-    assert (await said_of(shop, anna, "much"))[1][1:] == [
-        "More would come back than was bought, so nothing was done."
-    ]
+    assert "it had no effect" in (await said_of(shop, anna, "much"))[1][1]
     await shop.wait(181 * DAY)
     await shop.work()
     assert (await said_of(shop, anna, "early"))[1][1:] == [

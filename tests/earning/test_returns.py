@@ -12,7 +12,7 @@ from shop import DAY, Stage, opened, percent, ruleset
 
 from wallet_service.earning import returns
 from wallet_service.earning.model import Back, EventState, OrderLine, Return, ReturnedLine
-from wallet_service.earning.wire import remarks_of
+from wallet_service.earning.wording import remarks_of
 
 
 def line(price: int, quantity: int) -> OrderLine:
@@ -289,9 +289,10 @@ async def test_a_refused_acceptance_leaves_its_return_open_and_both_events_say_s
     await shop.tell(anna, "r2", shop.comes_back("o1", "back-7", amount_minor=10_001))
     await shop.work()
     assert await shop.balance(anna) == (0, 0, 0, 500)
-    bought, refused = [remarks_of(await shop.event(anna, name)) for name in ("e1", "r2")]
-    assert bought == ["It is frozen while returns of its order are open: back-7."]
-    assert refused[0] == "Rejected: RETURN_ABOVE_PURCHASE."
+    units = await shop.earning.units(anna, shop.soon())
+    bought, refused = [remarks_of(await shop.event(anna, name), units) for name in ("e1", "r2")]
+    assert "It is frozen while returns of its order are open: back-7." in bought
+    assert refused[0] == "It was rejected and has no effect."
     assert "open still" in refused[1]
     what = {"amount_minor": 10_000} if end is Stage.ACCEPTED else {}
     await shop.tell(anna, "r3", shop.comes_back("o1", "back-7", stage=end, **what))

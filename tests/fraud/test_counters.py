@@ -7,12 +7,14 @@ import os
 import signal
 import time
 
+import msgspec
 import pytest
 import redis.asyncio
 from attempts import START, attempt, keys, limit, phone, planned, wallet
 
 from wallet_service.fraud.counters import Counters, Memory, corrections_of
 from wallet_service.fraud.model import By, Measure, Of, Trace, Window
+from wallet_service.fraud.question import Question, Tally
 from wallet_service.runtime.cache import Cache
 
 COUNTS = [limit(Measure.COUNT, window=window) for window in Window]
@@ -248,3 +250,67 @@ async def test_a_cache_that_is_away_is_answered_by_nothing_within_the_budget(own
         await asyncio.sleep(0.1)
     assert tallies[0].readings["count.wallet.hour"] >= 2
     await cache.close()
+
+
+FARM = limit(Measure.WALLETS, By.DEVICE, Window.DAY)
+
+
+@pytest.mark.parametrize(
+    "first", [1.5, -1, 1e300, float("inf"), float("nan"), 2.0**70, 2**63, "yesterday", None]
+)
+async def test_a_record_that_reads_well_and_says_nonsense_spoils_no_other_and_begins_anew(cache, raw, first):
+    plan = planned(COUNTS[1], FARM, limit(Measure.AGE, By.DEVICE), limit(Measure.LINK_AGE))
+    victim, other = attempt(device="victim"), attempt(device="other", wallet_id=wallet(3))
+    await read(cache, plan, victim, other)
+    (key,) = await raw.keys("fraud:*")
+    for name in await raw.hkeys(key):
+        if b"victim" in name:
+            await raw.hset(key, name, msgspec.msgpack.encode([first, [], {}]))
+    for number in (2, 3):
+        spoiled, sound = await read(cache, plan, victim, other)
+        assert spoiled == sound == {"count.wallet.hour": number, "wallets.device.day": 1}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        ["m", 1e300],
+        ["m", float("inf")],
+        ["m", START + 10**9],
+        ["m"],
+        [float("nan"), START],
+        [{}, "x"],
+        {"a": 1},
+    ],
+)
+async def test_members_that_nobody_met_neither_count_for_ever_nor_spoil_what_is_remembered(
+    cache, raw, members
+):
+    plan, counters = planned(FARM), Counters(cache, 2.0)
+    (shelf,) = plan.redemption
+    asked = attempt(device="d")
+    await read(cache, plan, asked)
+    (key,) = await raw.keys("fraud:*")
+    (name,) = await raw.hkeys(key)
+    await raw.hset(key, name, msgspec.msgpack.encode([START, members, {}]))
+    memories = [
+        Memory(program_id="shop", name=f"{shelf.name}{device}", first_second=START, members=[(wallet(1), START)])
+        for device in ("d", "e")
+    ]  # fmt: skip
+    await counters.remember(memories)
+    (sound,) = await read(cache, plan, attempt(device="e"))
+    assert sound["wallets.device.day"] == 2
+    later = attempt(START + 2 * 86_400, device="d")
+    assert await read(cache, plan, later) == [{"wallets.device.day": 1}]
+
+
+def test_an_answer_that_is_no_number_says_nothing_and_takes_no_other_along():
+    plan = planned(FARM)
+    question, tallies = Question(), [Tally(), Tally()]
+    for number in range(2):
+        question.add(number, attempt(device=f"d{number}"), plan)
+    assert question.read(msgspec.msgpack.encode([1e300, 1.5, 3, START]), tallies)
+    assert [tally.readings for tally in tallies] == [{}, {"wallets.device.day": 3}]
+    assert [len(tally.unseen) for tally in tallies] == [1, 0]
+    for answer in ([1, 2, 3], {"a": 1}, b"\xff", None, [[]] * 3):
+        assert not question.read(msgspec.msgpack.encode(answer), tallies)

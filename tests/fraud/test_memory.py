@@ -7,8 +7,9 @@ import asyncio
 import pytest
 import redis.asyncio
 from attempts import PROGRAM, RING, START, attempt, keys, limit, phone, wallet
+from msgspec import structs
 
-from wallet_service.fraud.model import By, Measure, Policy, Trace, Window
+from wallet_service.fraud.model import By, Measure, Policy, Trace, Verdict, Window
 from wallet_service.fraud.publication import InForce
 from wallet_service.fraud.service import Fraud
 from wallet_service.fraud.worker import FraudWorker
@@ -161,12 +162,36 @@ async def test_a_sandbox_forgets_by_its_own_clock(database, fraud, clock, left):
     assert await database.fetchval(query, timeout_seconds=5) == left
 
 
-async def test_without_a_database_ages_are_unknown_and_nothing_fails(fraud, database):
+async def test_without_a_database_what_the_cache_never_saw_is_unknown_and_nothing_fails(fraud, database):
+    hourly = limit(Measure.COUNT, window=Window.HOUR)
     await database.close()
-    (found,) = await fraud.gather([(attempt(device="d"), ruled(AGE, LINK, FARM))])
-    assert "age.device" not in found.readings
+    (found,) = await fraud.gather([(attempt(device="d"), ruled(AGE, LINK, FARM, DEVICES, hourly))])
     assert found.link_age_seconds is None
-    assert found.readings["wallets.device.day"] == 1
+    assert found.readings == {"count.wallet.hour": 1}
+
+
+async def test_a_farm_is_no_stranger_while_the_cache_is_flushed_and_the_database_late(fraud, raw, database):
+    farm = structs.replace(FARM, above=4, verdict=Verdict.REFUSE, unknown=Verdict.REVIEW)
+    in_force = ruled(farm)
+    for number in range(6):
+        await seen(fraud, in_force, attempt(START + number, device="farm", wallet_id=wallet(number)))
+    verdicts = []
+    for flush in (raw.flushall, database.close):
+        (found,) = await fraud.gather([(attempt(START + 60, device="farm", wallet_id=wallet(50)), in_force)])
+        verdicts.append(in_force.judge(found).verdict)
+        await flush()
+    await raw.flushall()
+    for second in (61, 62):
+        blind = attempt(START + second, device="farm", wallet_id=wallet(51))
+        judgement = in_force.judge((await fraud.gather([(blind, in_force)]))[0])
+        verdicts.append(judgement.verdict)
+        assert judgement.unknown == (farm.name,)
+    assert verdicts == [Verdict.REFUSE, Verdict.REFUSE, Verdict.REVIEW, Verdict.REVIEW]
+    # What the cache counts from here on is too few rather than too many: above the bound it is certain.
+    for number in range(52, 56):
+        blind = attempt(START + 63, device="farm", wallet_id=wallet(number))
+        judgement = in_force.judge((await fraud.gather([(blind, in_force)]))[0])
+    assert (judgement.verdict, judgement.unknown) == (Verdict.REFUSE, ())
 
 
 async def test_many_calls_at_once_share_a_few_round_trips(fraud, cache):

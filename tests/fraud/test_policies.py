@@ -73,6 +73,7 @@ async def test_of_two_writers_one_learns_that_the_other_was_faster(api, other_ap
         (limit(from_share_bp=10_001), "limits[0]"), (limit(unknown_from_minor=-1), "limits[0]"), (limit(surprise=1), "limits[0]"),
         ('{"review": {"ttl_seconds": 0}}', "review.ttl_seconds"), ('{"retention_days": 0}', "retention_days"),
         ('{"trusted": {"wallets": ["anna"]}}', "trusted.wallets[0]"), ('{"trusted": {"devices": ["raw fingerprint"]}}', "trusted.devices[0]"),
+        ('{"devices": {"unknown_from_minor": -1}}', "devices.unknown_from_minor"), ('{"devices": {"unknown": "maybe"}}', "devices.unknown"),
         ('{"title": "a\\u0000b"}', "title"), ('{"devices": {"second_device": "perhaps"}}', "devices.second_device"),
     ],
 )  # fmt: skip

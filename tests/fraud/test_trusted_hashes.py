@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from attempts import keys as keys_of_hashes
 from rig import refusal, token
 from ruling import device, limit, open_ruled
 from wallet.v1 import fraud_pb2, types_pb2
 
+from wallet_service.fraud.devices import Context
 from wallet_service.transport.scopes import Scope
 
 SECRET = "the kiosk in Main Street 7"
@@ -38,6 +40,21 @@ async def test_what_is_listed_by_its_hash_is_trusted_and_nothing_else_is(api, ki
     await ruled.reserve(wallet_id=wallets[0], device=other)
     refused = await refusal(ruled.reserve(wallet_id=wallets[1], device=other))
     assert refused.reason == "FRAUD_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:DB8::1", "2001:db8:0:0:0:0:0:1", True), ("::ffff:1.2.3.4", "1.2.3.4", True), ("1.2.3.4 ", "1.2.3.4", True),
+        ("2001:db8::1", "2001:db8::dead:beef:0:2", True), ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::1", True), ("1.2.3.4", "1.2.3.5", False), ("kiosk", "Kiosk", False),
+        ("::ffff:1.2.3.4", "::ffff:1.2.3.5", False), ("1.2.3.4", "::1.2.3.4", False), ("", " ", False), ("1.2.3", "1.2.0.3", False),
+    ],
+)  # fmt: skip
+def test_an_address_is_known_by_what_it_means_and_an_ipv6_network_is_one(one, other, same):
+    ring = keys_of_hashes("k1", "k0")
+    traces = [ring.traces(Context(address=address)).address for address in (one, other)]
+    assert (traces[0] == traces[1]) is same
 
 
 async def test_only_who_writes_policies_may_ask_and_nothing_is_kept(api, pair, keys, shared_database_url):

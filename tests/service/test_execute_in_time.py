@@ -34,7 +34,8 @@ async def test_one_operation_that_takes_too_long_keeps_no_outcome_of_the_others(
     shop = await open_shop(api, 100)
     slow = Shop(api=api, program=shop.program, wallet_id=await shop.open("slow", 100))
     async with locked(shared_database_url, slow.wallet_id):
-        answer = await api(batch(shop.reserve(10), slow.reserve(20), shop.reserve(1_000)), seconds=3.0)
+        # Without a deadline of the caller's: the service's own counts, and how busy this machine is does not.
+        answer = await api(batch(shop.reserve(10), slow.reserve(20), shop.reserve(1_000)), seconds=None)
     reserved, unknown, refused = said(answer)
     assert (reserved, refused) == ("reserve", "INSUFFICIENT_BALANCE")
     assert unknown in {"OUTCOME_UNKNOWN", "CONTENTION"}

@@ -5,6 +5,7 @@ Without any policy nothing of this happens, and nobody is asked.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,29 +166,42 @@ class Judging:
         return 0 if dossier.in_force is None else dossier.in_force.policy.review.ttl_seconds
 
     async def conclude(self, outcomes: Sequence[tuple[Dossier, Outcome]], deadline: float) -> None:
-        """Note what became of wishes; a hold that waits for a reviewer is on record before its caller is answered."""
-        records: list[JudgementRecord] = []
-        for dossier, outcome in outcomes:
-            if dossier.attempt is None or dossier.in_force is None:
-                continue
-            if dossier.hearing is not None and (rest := dossier.hearing.rest()) is not None:
-                await rest  # what was refused at once: its count must not come after its correction
-            judgement = dossier.judgement or Judgement()
-            repeated, failed = _what_became(outcome)
-            self._fraud.concluded(
-                dossier.attempt, dossier.in_force, judgement, failed=failed, repeated=repeated
-            )
-            signals = dossier.signals or dossier.attempt.signals()
-            version = dossier.in_force.version
-            if isinstance(outcome, ReservationOutcome):
-                if outcome.reservation.review is ReviewState.WAITING:
-                    held = _held(judgement)
-                    records.append(record_of(dossier.attempt, signals, held, version))
-                elif not repeated:
-                    self._fraud.record_behind(dossier.attempt, signals, judgement, version)
-            elif isinstance(outcome, Refusal) and outcome.reason in _FRAUD and not repeated:
-                self._fraud.record_behind(dossier.attempt, signals, judgement, version)
+        """Note what became of wishes; a hold that waits for a reviewer is on record before its caller is answered.
+
+        A caller who stops waiting stops only that: then it is recorded behind the reply.
+        """
+        try:
+            for dossier, _ in outcomes:
+                if dossier.hearing is not None and (rest := dossier.hearing.rest()) is not None:
+                    await rest  # what was refused at once: its count must not come after its correction
+        except asyncio.CancelledError:
+            for dossier, outcome in outcomes:
+                self.unheard(dossier, outcome)
+            raise
+        records = [record for each in outcomes for record in self._noted(*each)]
         await self._fraud.record(records, timeout_seconds=left(deadline))
+
+    def unheard(self, dossier: Dossier, outcome: Outcome) -> None:
+        """Note what became of a wish whose caller does not wait for it any more."""
+        self._fraud.behind.judged(self._noted(dossier, outcome))
+
+    def _noted(self, dossier: Dossier, outcome: Outcome) -> list[JudgementRecord]:
+        """Note what became of a wish behind the reply; returns what should be on record before it."""
+        if dossier.attempt is None or dossier.in_force is None:
+            return []
+        judgement = dossier.judgement or Judgement()
+        repeated, failed = _what_became(outcome)
+        self._fraud.concluded(dossier.attempt, dossier.in_force, judgement, failed=failed, repeated=repeated)
+        signals = dossier.signals or dossier.attempt.signals()
+        version = dossier.in_force.version
+        if isinstance(outcome, ReservationOutcome):
+            if outcome.reservation.review is ReviewState.WAITING:
+                return [record_of(dossier.attempt, signals, _held(judgement), version)]
+            if not repeated:
+                self._fraud.record_behind(dossier.attempt, signals, judgement, version)
+        elif isinstance(outcome, Refusal) and outcome.reason in _FRAUD and not repeated:
+            self._fraud.record_behind(dossier.attempt, signals, judgement, version)
+        return []
 
 
 def refusal_of(judgement: Judgement | None) -> Refusal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wallet.v1 import checkout_pb2, types_pb2
@@ -70,7 +70,12 @@ class CheckoutRpc:
         """Hold value for one order."""
         response = checkout_pb2.ReserveResponse()
         (begun,) = await self._checkout.reserve([_wish(request, call)])
-        outcome = await self._checkout.submit(begun.command, call.deadline)
+        under_way = self._checkout.submit(begun.command, call.deadline)
+        try:
+            outcome = await under_way
+        except asyncio.CancelledError:
+            self._checkout.forsake([(begun, under_way)])
+            raise
         await self._checkout.conclude([(begun, outcome)], call.deadline)
         if isinstance(outcome, Refusal):
             raise RefusedError(outcome)
@@ -157,13 +162,13 @@ class CheckoutRpc:
         reserves = iter(await self._checkout.reserve(wishes) if wishes else ())
         # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
         begun = [self._begin(operation, reserves, call) for operation in parsed]
-        await settled([each[1] for each in begun if not isinstance(each, Refusal)], call.deadline)
-        outcomes = [each if isinstance(each, Refusal) else _outcome(each[1]) for each in begun]
+        outcomes = await self._outcomes(begun, call.deadline)
         await self._checkout.conclude(
             [
                 (each[0], outcome)
                 for each, outcome in zip(begun, outcomes, strict=True)
-                if not isinstance(each, Refusal) and isinstance(each[0], Begun)
+                # What is not known yet the ledger tells behind the reply.
+                if not isinstance(each, Refusal) and isinstance(each[0], Begun) and outcome is not _UNKNOWN
             ],
             call.deadline,
         )
@@ -175,6 +180,21 @@ class CheckoutRpc:
             else:
                 _fill_outcome(response.outcomes.add(), each[0], outcome)
         return response
+
+    async def _outcomes(self, begun: Sequence[UnderWay | Refusal], deadline: float) -> list[Outcome]:
+        try:
+            await settled([each[1] for each in begun if not isinstance(each, Refusal)], deadline)
+        except asyncio.CancelledError:
+            # The call ends, what the ledger has begun does not: a hold that waits for a reviewer must become known.
+            self._checkout.forsake(
+                [
+                    (each[0], each[1])
+                    for each in begun
+                    if not isinstance(each, Refusal) and isinstance(each[0], Begun)
+                ]
+            )
+            raise
+        return [each if isinstance(each, Refusal) else _outcome(each[1]) for each in begun]
 
     def _begin(
         self, operation: ReserveWish | Commit | Release | Refusal, reserves: Iterator[Begun], call: Call

@@ -25,7 +25,7 @@ from wallet_service.ledger.program import Program
 from wallet_service.ledger.service import Ledger
 
 ANSWER_SHARE: Final = 0.1
-ANSWER_SECONDS_MAX: Final = 0.05
+ANSWER_SECONDS_MAX: Final = 0.1
 """Of what is left to a call when it begins to wait: what the way back may take."""
 
 Change = commands.Deferred | commands.Commit | commands.Release
@@ -102,6 +102,7 @@ class Checkout:
                     wallet_id=dossier.wish.wallet_id, reservation_id=dossier.wish.reservation_id,
                     build=partial(self._reserve_command, dossier),
                     ready=None if dossier.hearing is None else dossier.hearing.rest,
+                    unheard=partial(self._judging.unheard, dossier),
                 ),
             )
             for dossier in await self._judging.open(wishes)
@@ -110,6 +111,16 @@ class Checkout:
     async def conclude(self, outcomes: Sequence[tuple[Begun, commands.Outcome]], deadline: float) -> None:
         """Note what became of reservations; call it before they are answered."""
         await self._judging.conclude([(begun.dossier, outcome) for begun, outcome in outcomes], deadline)
+
+    def forsake(self, under_way: Sequence[tuple[Begun, Future[commands.Outcome]]]) -> None:
+        """Note what becomes of reservations for whose outcome nobody waits any more, whenever that is known."""
+        for begun, future in under_way:
+            future.add_done_callback(partial(self._unheard, begun))
+
+    def _unheard(self, begun: Begun, future: Future[commands.Outcome]) -> None:
+        # One that was cancelled itself has no outcome; the ledger tells it to the command.
+        if not future.cancelled():
+            self._judging.unheard(begun.dossier, future.result())
 
     def submit(self, command: Change, deadline: float) -> Future[commands.Outcome]:
         """Send a command to the ledger; await the future for what became of it."""

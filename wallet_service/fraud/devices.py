@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from wallet_service.fraud.model import Trace, Traces
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.signing import keyed_hash
 
+_CUSTOMERS_BITS: Final = 64
+"""Of an IPv6 address: what a customer chooses, and many devices choose anew every hour."""
 FIRST_KEY: Final = "k0"
 """The key whose hashes carry no name: what was kept before keys had any."""
 
@@ -36,6 +39,22 @@ NOWHERE: Final = Context()
 _NO_TRACES: Final = Traces()
 
 
+def meant(address: str) -> str:
+    """Return an address as it is told apart from others: of IPv6, the network of 64 bits that one customer has.
+
+    However it is written, and whether or not IPv4 is mapped into it. What is no address stays as it is.
+    """
+    try:
+        found = ip_address(address.strip())
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Address(int(found) >> _CUSTOMERS_BITS << _CUSTOMERS_BITS))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DeviceKeys:
     """The ring. The active key hashes what is kept; the others only recognize, while one takes the place of another."""
@@ -51,7 +70,7 @@ class DeviceKeys:
         # Most calls tell little, and this is on the way of every one.
         return Traces(
             device=self.trace("", fingerprint) if fingerprint else self.trace("app", app) if app else None,
-            address=self.trace("address", context.address) if context.address else None,
+            address=self.trace("address", meant(context.address)) if context.address else None,
             payment=self.trace("payment", context.payment_hash) if context.payment_hash else None,
             referrer=self.trace("referrer", context.referrer) if context.referrer else None,
             agent=self.trace("agent", context.user_agent).key if context.user_agent else "",

@@ -204,6 +204,8 @@ def _findings_of_rules(policy: Policy) -> Iterator[Finding]:
         yield Finding("review.ttl_seconds", "OUT_OF_RANGE", f"This must be from 1 to {TTL_SECONDS_MAX}.")
     if not 0 <= policy.devices.own_after_seconds <= NUMBER_MAX:
         yield Finding("devices.own_after_seconds", "OUT_OF_RANGE", "This must not be negative.")
+    if not 0 <= policy.devices.unknown_from_minor <= NUMBER_MAX:
+        yield Finding("devices.unknown_from_minor", "OUT_OF_RANGE", "An amount is from 0 to 10^15.")
     if not 1 <= policy.retention_days <= RETENTION_DAYS_MAX:
         yield Finding("retention_days", "OUT_OF_RANGE", f"This must be from 1 to {RETENTION_DAYS_MAX}.")
     for name, listed, form in (

@@ -27,6 +27,18 @@ def _unlinked(attempt: Attempt, plan: Plan, tally: Tally) -> list[tuple[By, Trac
     return [(by, trace) for by, trace in traces if trace is not None]
 
 
+def leave_gaps(plan: Plan, tally: Tally) -> None:
+    """Drop what was counted in places of which the cache knows no beginning: there may have been more of them.
+
+    What is above a bound without those is certain, and stays.
+    """
+    for shelf in tally.unseen:
+        for _, reading in shelf.distinct:
+            bound = plan.certain_above.get(reading)
+            if bound is None or tally.readings.get(reading, 0) <= bound:
+                tally.readings.pop(reading, None)
+
+
 async def fill_gaps(db: Statements, opened: Sequence[Open], *, timeout_seconds: float) -> list[Memory]:
     """Fill the gaps of tallies; returns what the cache should be told, so that it is asked only once.
 

@@ -165,6 +165,10 @@ class DeviceRules(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     """A device that has been the customer's for so long is no second device: it takes over."""
     missing: Verdict = Verdict.ALLOW
     """The caller names no device."""
+    unknown: Verdict | None = None
+    """Of a second device, when nobody can tell how long it has been the customer's; None: what a strange one gets."""
+    unknown_from_minor: int = 0
+    """Below this amount such a device is allowed."""
     shadow: bool = False
 
 

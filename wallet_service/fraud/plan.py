@@ -6,7 +6,7 @@ never less than the window, at most a sixth more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -81,6 +81,8 @@ class Plan:
     failures: tuple[Shelf, ...]
     anomaly: bool
     ring: bool
+    certain_above: Mapping[str, int]
+    """Above which a number of different wallets or devices says something, even if there are more of them."""
 
     def shelves(self, of: Of, kind: str) -> tuple[Shelf, ...]:
         """Return what is counted of this, and what is only read for it."""
@@ -120,8 +122,19 @@ def plan_of(policy: Policy) -> Plan:
         failures=tuple(
             s for s in redemption if not s.only_read and any(c.measure is Measure.FAILURES for c in s.counted)
         ),
-        anomaly=Measure.ANOMALY in measures, ring=Measure.RING in measures,
+        anomaly=Measure.ANOMALY in measures, ring=Measure.RING in measures, certain_above=_certain_above(policy),
     )  # fmt: skip
+
+
+def _certain_above(policy: Policy) -> dict[str, int]:
+    bounds: dict[str, int] = {}
+    for limit in policy.limits:
+        said = [(limit.measure, limit.reading, limit.above)]
+        said += [(each.measure, each.reading(limit.of), each.above) for each in limit.all_of]
+        for measure, reading, above in said:
+            if measure in _DISTINCT and above is not None:
+                bounds[reading] = min(above, bounds.get(reading, above))
+    return bounds
 
 
 def _links(policy: Policy, asked: Sequence[Limit | Condition]) -> tuple[By, ...]:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, assert_never
 from wallet_service.fraud.model import (
     By,
     Condition,
+    DeviceRules,
     Judgement,
     Limit,
     Measure,
@@ -142,6 +143,8 @@ def judge(signals: Signals, policy: Policy) -> Judgement:
             voices.append(_Voice(limit.name, verdict, limit.shadow))
     if signals.of is Of.REDEMPTION:
         voices += _rules_of_checkout(signals, policy)
+        if _is_nobodys(signals, policy):
+            unknown.append(SECOND_DEVICE)
     return _summed(voices, tuple(unknown), all_shadow=policy.shadow)
 
 
@@ -260,15 +263,32 @@ def _rules_of_checkout(signals: Signals, policy: Policy) -> list[_Voice]:
     rules, device = policy.devices, signals.traces.device
     if device is None and rules.missing is not Verdict.ALLOW:
         said.append(_Voice(NO_DEVICE, rules.missing, rules.shadow))
-    if signals.second_device and rules.second_device is not Verdict.ALLOW:
-        trusted = device is not None and device.is_one_of(policy.trusted.devices)
-        known = signals.link_age_seconds
-        if not trusted and (known is None or known < rules.own_after_seconds):
-            said.append(_Voice(SECOND_DEVICE, rules.second_device, rules.shadow))
+    if signals.second_device and not (device is not None and device.is_one_of(policy.trusted.devices)):
+        said.append(_Voice(SECOND_DEVICE, _second_device(signals, rules), rules.shadow))
     above = policy.review.above_minor
     if above is not None and signals.amount > above:
         said.append(_Voice(HIGH_VALUE, Verdict.REVIEW, policy.review.shadow))
-    return said
+    return [voice for voice in said if voice.verdict is not Verdict.ALLOW]
+
+
+def _second_device(signals: Signals, rules: DeviceRules) -> Verdict:
+    known = signals.link_age_seconds
+    if rules.second_device is Verdict.ALLOW:
+        return Verdict.ALLOW
+    if known is None and signals.amount >= rules.unknown_from_minor:
+        return rules.second_device if rules.unknown is None else rules.unknown
+    return rules.second_device if known is not None and known < rules.own_after_seconds else Verdict.ALLOW
+
+
+def _is_nobodys(signals: Signals, policy: Policy) -> bool:
+    """Whether nobody can tell whose second device it is, and it matters."""
+    device = signals.traces.device
+    return (
+        signals.second_device
+        and signals.link_age_seconds is None
+        and policy.devices.second_device is not Verdict.ALLOW
+        and not (device is not None and device.is_one_of(policy.trusted.devices))
+    )
 
 
 def _summed(voices: list[_Voice], unknown: tuple[str, ...], *, all_shadow: bool) -> Judgement:

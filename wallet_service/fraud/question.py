@@ -28,6 +28,9 @@ _ADD: Final = {Measure.COUNT: 1, Measure.AMOUNT: 2, Measure.FAILURES: 0}
 _LINK_SHAPE: Final = 1
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(list[int]).decode
+_unpack_any: Final = msgspec.msgpack.Decoder(list[object]).decode
+_NOTHING: Final = -1
+"""What stands for an answer that says nothing: it is no reading, and no second in which anything was seen."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -200,10 +203,7 @@ class Question:
 
     def read(self, raw: bytes, tallies: list[Tally]) -> bool:
         """Take the answers in, if they can be ours."""
-        try:
-            answers = _unpack(raw)
-        except msgspec.MsgspecError:
-            return False
+        answers = _numbers(raw)
         asked = self._groups.asked()
         if len(answers) != sum(
             1 if isinstance(shelf, By) else len(shelf.readings) + 1 for _, _, shelf in asked
@@ -221,6 +221,18 @@ class Question:
             _take(tally, shelf, second, answers[start : end + 1])
             start = end + 1
         return True
+
+
+def _numbers(raw: bytes) -> list[int]:
+    """Return the answers; one that is no whole number says nothing, and takes none of the others along."""
+    try:
+        return _unpack(raw)
+    except msgspec.MsgspecError:
+        pass
+    try:
+        return [each if type(each) is int else _NOTHING for each in _unpack_any(raw)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
 
 
 def _take(tally: Tally, shelf: Shelf, second: int, answers: Sequence[int]) -> None:

@@ -24,7 +24,7 @@ from wallet_service.fraud.hearing import Hearing
 from wallet_service.fraud.judged import JudgementRecord
 from wallet_service.fraud.judgements import record_judgements
 from wallet_service.fraud.live import Policies
-from wallet_service.fraud.memory import fill_gaps, has_gaps
+from wallet_service.fraud.memory import fill_gaps, has_gaps, leave_gaps
 from wallet_service.fraud.model import DAY_SECONDS, Judgement, Signals, Traces, Verdict
 from wallet_service.fraud.opinions import Advisor, Opinion
 from wallet_service.fraud.publication import InForce
@@ -161,6 +161,8 @@ class Fraud:
                 memories = await fill_gaps(self._db, gaps, timeout_seconds=max(end - time.monotonic(), 0.001))
             except DatabaseError as fault:
                 _log.debug("nothing was remembered in time: %s", fault)
+                for _, plan, tally in gaps:
+                    leave_gaps(plan, tally)
             else:
                 self.behind.remember(memories)
         return [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
@@ -236,7 +238,7 @@ class Fraud:
             self.behind.judged([record_of(attempt, signals, judgement, version)])
 
     async def record(self, records: Sequence[JudgementRecord], *, timeout_seconds: float) -> None:
-        """Record judgements now; what the database does not take in time is written behind the reply."""
+        """Record judgements now; what the database does not take in time, or nobody waits for, is written behind."""
         if not records:
             return
         try:
@@ -244,6 +246,10 @@ class Fraud:
         except DatabaseError as fault:
             _log.warning("judgements are recorded later: %s", fault)
             self.behind.judged(records)
+        except asyncio.CancelledError:
+            # Whoever waited for it went away, the holds are there. What was recorded all the same stays as it is.
+            self.behind.judged(records)
+            raise
 
     async def forget(self, program_id: ProgramId, limit: int, now: int) -> int:
         """Forget at most so much of what a program has not seen for as long as its policy says; returns how much."""

@@ -195,6 +195,8 @@ class Batcher:
         self._size -= 1
         if not waiting.future.done():
             waiting.future.set_result(outcome)
+        elif isinstance(waiting.command, Deferred) and waiting.command.unheard is not None:
+            waiting.command.unheard(outcome)
 
     def _give_up_on(self, batch: list[Waiting]) -> None:
         """Leave nobody waiting if a batch ended by something nobody foresaw."""

@@ -205,12 +205,15 @@ class Deferred(Struct, frozen=True, kw_only=True):
 
     `ready` tells what `build` still waits for, None if nothing; it is awaited while the wallet is loaded, and has to end
     by itself, soon: the whole batch waits for it.
+
+    `unheard` is told the outcome if a batch had the command already when its caller stopped waiting for it.
     """
 
     wallet_id: WalletId
     reservation_id: ReservationId
     build: Callable[[Program, Wallet, Instant], Reserve | Extend]
     ready: Callable[[], Awaitable[None] | None] | None = None
+    unheard: Callable[[Outcome], None] | None = None
 
 
 OperationCommand = Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review

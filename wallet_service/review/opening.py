@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -27,11 +28,13 @@ from wallet_service.review.model import (
     Policy,
     Waiting,
 )
+from wallet_service.review.untold import Untold
 from wallet_service.runtime.session import Statements
 
+_log = logging.getLogger(__name__)
 BATCH: Final = 200
 LOOKBACK_SECONDS: Final = 7 * 86_400
-"""What was judged longer ago than this and has no case yet is left to reconciliation."""
+"""What was judged longer ago than this and has no case yet is left to reconciliation, unless it is a hold."""
 OVERLAP_SECONDS: Final = 600
 """What was recorded longer ago than this is visible by now, whatever two machines' clocks differ by."""
 UNBORN_SECONDS: Final = 60
@@ -66,17 +69,29 @@ class NoLinks:
 class Opening:
     """One per worker. Opening twice is opening once."""
 
-    def __init__(self, db: Statements, ledger: Ledger, links: Links | None = None) -> None:
+    def __init__(
+        self, db: Statements, ledger: Ledger, links: Links | None = None, untold: Untold | None = None
+    ) -> None:
         self._db = db
+        self._untold = untold or Untold(db)
         self._ledger = ledger
         self._holding = Holding(ledger)
         self._links = links or NoLinks()
         self._seen: Instant | None = None
 
     async def open_cases(self) -> int:
-        """Open what has no case yet, at most a batch; returns how many are new."""
+        """Open what has no case yet, at most a batch of each kind; returns how many are new."""
         since = self._seen or Instant(time.time_ns() // 1_000 - LOOKBACK_SECONDS * 1_000_000)
         waiting = await store.read_unopened(self._db, since, BATCH, timeout_seconds=_SECONDS)
+        opened, unborn = await self._open(waiting)
+        self._remember(waiting, unborn=unborn)
+        untold = (await self._untold.next())[:BATCH]
+        if untold:
+            _log.warning("%d holds wait for a reviewer of which nobody told", len(untold))
+        return opened + (await self._open(untold))[0]
+
+    async def _open(self, waiting: list[Waiting]) -> tuple[int, bool]:
+        """Return how many cases are new, and whether one cannot be opened yet."""
         policies: dict[str, Policy] = {}
         cases: list[Case] = []
         unborn = False
@@ -91,8 +106,7 @@ class Opening:
             else:
                 cases.append(case)
         opened = await store.open_cases(self._db, cases, timeout_seconds=_SECONDS) if cases else 0
-        self._remember(waiting, unborn=unborn)
-        return opened
+        return opened, unborn
 
     def _remember(self, waiting: list[Waiting], *, unborn: bool) -> None:
         """Look back less far the next time, if nothing was left behind."""

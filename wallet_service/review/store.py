@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -145,16 +145,33 @@ async def read_unopened(
 ) -> list[Waiting]:
     """Return what waits for a person and has no case: judged since a moment, or an event in review."""
     rows = await db.fetch(_SQL["unopened"], since, limit, timeout_seconds=timeout_seconds)
-    return [
-        Waiting(
-            wallet_id=WalletId(str(row["wallet_id"])), subject_kind=SubjectKind(row["subject_kind"]),
-            subject_id=str(row["subject_id"]), program_id=ProgramId(row["program_id"]), customer_ref=row["customer_ref"],
-            amount=row["amount_minor"], reasons=_texts(row["reasons"]), signals=_signals_of(row["signals"]),
-            policy_version=row["policy_version"], judged_at=Instant(row["judged_at"]), now=Instant(row["now"]),
-            people_now=Instant(row["people_now"]),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_waiting(row) for row in rows]
+
+
+async def read_page_end(
+    db: Statements, after: WalletId, wallets: int, *, timeout_seconds: float
+) -> WalletId | None:
+    """Return the last wallet of a page of so many; None: fewer are left."""
+    found = await db.fetchval(_SQL["page_end"], after, wallets, timeout_seconds=timeout_seconds)
+    return None if found is None else WalletId(str(found))
+
+
+async def read_untold(
+    db: Statements, page: tuple[WalletId, WalletId], more: Collection[WalletId], limit: int, *, timeout_seconds: float
+) -> list[Waiting]:  # fmt: skip
+    """Return holds under review that have no case, of the wallets of a page (after one, up to another) and of more."""
+    rows = await db.fetch(_SQL["untold"], *page, list(more), limit, timeout_seconds=timeout_seconds)
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Row) -> Waiting:
+    return Waiting(
+        wallet_id=WalletId(str(row["wallet_id"])), subject_kind=SubjectKind(row["subject_kind"]),
+        subject_id=str(row["subject_id"]), program_id=ProgramId(row["program_id"]), customer_ref=row["customer_ref"],
+        amount=row["amount_minor"], reasons=_texts(row["reasons"]), signals=_signals_of(row["signals"]),
+        policy_version=row["policy_version"], judged_at=Instant(row["judged_at"]), now=Instant(row["now"]),
+        people_now=Instant(row["people_now"]),
+    )  # fmt: skip
 
 
 def _opened(case: Case) -> dict[str, object]:

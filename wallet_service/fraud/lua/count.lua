@@ -5,7 +5,7 @@
 -- members are counted...}, second}; groups, each with lines, flat: shape, name, amount, member; and by the place of a
 -- name: its other names, and the other names of the member that comes with it.
 -- Answers packed and flat, in the order of groups and lines: sums, numbers of members, first seen or -1.
-local MEMBERS_MAX, DAY = 300, 86400
+local MEMBERS_MAX, DAY, YEAR = 300, 86400, 31622400
 local asked = unpacked(ARGV[1])
 local shapes, answers, size = asked[1], {}, 0
 
@@ -21,7 +21,9 @@ local function met(record, shape, member, former)
   local old, second, kept, length = record[2], shape[5], {}, 0
   for n = 1, #old, 2 do
     local who, last = old[n], old[n + 1]
-    if who == member then
+    if last > second + YEAR then
+      -- Later than any late event explains: it would be kept, and count, for ever.
+    elseif who == member then
       second = math.max(second, last)
     elseif last > second - DAY and length < 2 * MEMBERS_MAX and not (former and is_among(former, who)) then
       kept[length + 1], kept[length + 2] = who, last

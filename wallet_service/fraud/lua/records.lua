@@ -6,7 +6,7 @@
 --
 -- A record: {first seen in seconds or 0, {member, second...}, {prefix = {bucket, count...}}}
 -- A group: {today's hash, yesterday's hash, seconds to live, names, ...}; all else names a record by its place in names.
-local BUCKETS, PART = 6, 2000
+local BUCKETS, PART, SECOND_MAX = 6, 2000, 2 ^ 53
 local unpacked, packed = cmsgpack.unpack, cmsgpack.pack
 
 -- What is no hash is thrown away.
@@ -32,7 +32,10 @@ local function record_of(text)
   if not text then return false end
   local fine, record = pcall(unpacked, text)
   if not fine or type(record) ~= 'table' then return false end
-  if type(record[1]) ~= 'number' or type(record[2]) ~= 'table' or type(record[3]) ~= 'table' then return false end
+  local first = record[1]
+  if type(first) ~= 'number' or type(record[2]) ~= 'table' or type(record[3]) ~= 'table' then return false end
+  -- No second that anybody wrote: it would be answered as it is, and none of the answers could be read.
+  if not (first >= 0 and first <= SECOND_MAX and first == math.floor(first)) then return false end
   return record
 end
 

@@ -7,7 +7,7 @@ for _, group in ipairs(unpacked(ARGV[1])) do
   for _, line in ipairs(group[5]) do
     local record, known = records[line[1]] or blank(), {}
     if not (record[1] > 0 and record[1] < line[2]) then record[1] = line[2] end
-    for n = 1, #record[2], 2 do known[record[2][n]] = true end
+    for n = 1, #record[2], 2 do known[tostring(record[2][n])] = true end
     for n = 1, #line[3], 2 do
       if not known[line[3][n]] then
         record[2][#record[2] + 1] = line[3][n]

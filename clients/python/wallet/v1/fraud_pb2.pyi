@@ -360,6 +360,8 @@ class FraudDeviceRules(_message.Message):
     OWN_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FROM_MINOR_FIELD_NUMBER: _builtins.int
     second_device: Global___FraudVerdict.ValueType
     """Another device reserves while a reservation of the wallet is open. Absent: allow."""
     own_after_seconds: _builtins.int
@@ -367,6 +369,11 @@ class FraudDeviceRules(_message.Message):
     missing: Global___FraudVerdict.ValueType
     """The caller names no device. Absent: allow."""
     shadow: _builtins.bool
+    unknown: Global___FraudVerdict.ValueType
+    """A second device, when nobody can tell how long it has been the customer's, from unknown_from_minor on; below, it is
+    allowed. Absent: as second_device.
+    """
+    unknown_from_minor: _builtins.int
     def __init__(
         self,
         *,
@@ -374,10 +381,12 @@ class FraudDeviceRules(_message.Message):
         own_after_seconds: _builtins.int | None = ...,
         missing: Global___FraudVerdict.ValueType = ...,
         shadow: _builtins.bool = ...,
+        unknown: Global___FraudVerdict.ValueType = ...,
+        unknown_from_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_own_after_seconds", b"_own_after_seconds", "own_after_seconds", b"own_after_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_own_after_seconds", b"_own_after_seconds", "missing", b"missing", "own_after_seconds", b"own_after_seconds", "second_device", b"second_device", "shadow", b"shadow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_own_after_seconds", b"_own_after_seconds", "missing", b"missing", "own_after_seconds", b"own_after_seconds", "second_device", b"second_device", "shadow", b"shadow", "unknown", b"unknown", "unknown_from_minor", b"unknown_from_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__own_after_seconds: _TypeAlias = _typing.Literal["own_after_seconds"]  # noqa: Y015
     _WhichOneofArgType__own_after_seconds: _TypeAlias = _typing.Literal["_own_after_seconds", b"_own_after_seconds"]  # noqa: Y015
