@@ -150,6 +150,17 @@ async def read_purchases(
     return [_event(row) for row in rows]
 
 
+async def read_orders_elsewhere(
+    db: Statements, purchases: Sequence[Event], *, timeout_seconds: float
+) -> set[tuple[WalletId, str]]:
+    """Return which of these purchases, by wallet and order, are of orders that another wallet of the program has."""
+    rows = await db.fetch(
+        _SQL["orders_elsewhere"], [event.wallet_id for event in purchases], [event.program_id for event in purchases],
+        [event.content.order_ref for event in purchases], timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    return {(WalletId(str(row[0])), row[1]) for row in rows}
+
+
 async def read_indebted(
     db: Statements, wallets: Collection[WalletId], *, timeout_seconds: float
 ) -> list[Event]:
