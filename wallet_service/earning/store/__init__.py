@@ -192,10 +192,12 @@ async def read_cap_use(
 
 
 async def read_budgets_left(
-    db: Statements, program_id: ProgramId, keys: Collection[str], *, timeout_seconds: float
+    db: Statements, program_id: ProgramId, limits: Mapping[str, int], *, timeout_seconds: float
 ) -> dict[str, int]:
-    """Return what is left of budgets that were ever touched."""
-    rows = await db.fetch(_SQL["budgets_left"], program_id, list(keys), timeout_seconds=timeout_seconds)
+    """Return what is left of budgets that were ever touched, by their present limits."""
+    rows = await db.fetch(
+        _SQL["budgets_left"], program_id, list(limits), list(limits.values()), timeout_seconds=timeout_seconds
+    )
     return {row[0]: row[1] for row in rows}
 
 
