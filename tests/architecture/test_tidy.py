@@ -45,6 +45,7 @@ PURE = (
     "rules/policy.py",
     "rules/reckoning.py",
     "rules/rounding.py",
+    "rules/units.py",
     "rules/wording.py",
 )
 MODELS = {"model.py", "commands.py", "program.py"}

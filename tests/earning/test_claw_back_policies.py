@@ -26,7 +26,8 @@ from wallet_service.earning.model import (
     Result,
 )
 from wallet_service.earning.returning import decide_return
-from wallet_service.earning.wire import policy_message, policy_of, remarks_of
+from wallet_service.earning.wire import policy_message, policy_of
+from wallet_service.earning.wording import remarks_of
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Refusal
@@ -187,7 +188,10 @@ async def test_a_claw_back_at_the_edge_of_the_balance(policy, database_url, redi
             assert (await shop.balance(each))[1] == lowest + max(0, more)
             assert (bought.clawed_back, bought.debt, bought.result.given_up) == (500 - short, owed, given_up)
             assert returned.result.given_up == given_up
-            said = [any("given up" in remark for remark in remarks_of(one)) for one in (bought, returned)]
+            units = await shop.earning.units(each, shop.soon())
+            said = [
+                any("given up" in remark for remark in remarks_of(one, units)) for one in (bought, returned)
+            ]
             assert said == [given_up > 0] * 2
             # Later earnings pay what is owed, and nothing that was given up.
             await shop.tell(each, f"e2{more}", shop.purchase(f"o2{more}", 1_000))

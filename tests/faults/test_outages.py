@@ -166,6 +166,22 @@ async def test_without_redis_no_reserve_and_no_commit_fails(stack: Stack, lines:
     await sound(history, lines, stack.database_url)
 
 
+async def test_without_redis_a_process_reads_what_the_other_has_done(stack: Stack, lines: list[Api]) -> None:
+    shop = (await wallets_of(lines[0], 1, 1_000))[0]
+    for line in lines:
+        await line(shop.quote())
+    stack.valkey.kill()
+    await lines[0](shop.reserve(10))
+    latest = (await lines[1](shop.reserve(900))).balance.version
+
+    async def told() -> bool:
+        wallet = (await lines[0](wallet_pb2.GetWalletRequest(wallet=shop.ref))).wallet
+        return wallet.balance.version == latest
+
+    await until(told, seconds=2.0)
+    assert (await lines[0](shop.quote())).redeemable_minor <= 90
+
+
 VERSION_CHARS = 16
 
 

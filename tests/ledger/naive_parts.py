@@ -27,6 +27,37 @@ def soonest(pile: Pile, amount: int, first: int | None = None) -> Pile:
     return taken
 
 
+Gone = list[list[int]]
+"""What expired unspent: [when, after how many events, how much], in the order in which it happened."""
+
+
+def as_if_nothing_had_expired(gone: Gone, pile: Pile, amount: int, own: int, since: int) -> tuple[Gone, Pile]:
+    """Take value unit by unit, of one expiry first, then what expires soonest, whether it is gone or still there."""
+    took: Gone = []
+    taken: Pile = Counter()
+    for _ in range(amount):
+        known = [cell for cell in gone if cell[1] > since and cell[2]]
+        lost = min(known, key=lambda cell: (cell[0] != own, cell[0], cell[1]), default=None)
+        there = min(pile, key=lambda at: (at != own, at), default=None)
+        if lost is None and there is None:
+            break
+        if lost is not None and (there is None or (lost[0] != own, lost[0]) <= (there != own, there)):
+            lost[2] -= 1
+            took.append([lost[0], lost[1], 1])
+        elif there is not None:
+            taken += soonest(pile, 1, own)
+    gone[:] = [cell for cell in gone if cell[2]]
+    return took, taken
+
+
+def worth(gone: Gone) -> Pile:
+    """By expiry, what is gone."""
+    pile: Pile = Counter()
+    for at, _, amount in gone:
+        pile[at] += amount
+    return pile
+
+
 def proportional(pile: Pile, amount: int) -> Pile:
     """Choose value in proportion, whole units, the largest remainders rounded up, the later lot first on a tie."""
     exact = {at: Fraction(amount * pile[at], pile.total()) for at in pile}
@@ -64,6 +95,9 @@ class Credit:
     frozen_pending: int = 0
     frozen: Pile = field(default_factory=Counter)
     clawed: int = 0
+    since: int = 0
+    """After how many events it came."""
+    frozen_gone: Gone = field(default_factory=list)
 
     @property
     def remaining(self) -> int:

@@ -7,8 +7,10 @@ Every command answers a Reason when it is refused and None when it is done.
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
+from typing import Any
 
-from naive_parts import Credit, Hold, Pile, proportional, soonest
+from naive_parts import Credit, Gone, Hold, Pile, as_if_nothing_had_expired, proportional, soonest, worth
 
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason
@@ -42,6 +44,8 @@ class NaiveWallet:
         self.state = "ACTIVE"
         self.available: Pile = Counter()
         self.debt = 0
+        self.gone: Gone = []
+        self.events = 0  # grants and expiries: which came first
         self.by_hand: Pile = Counter()
         self.reservations: dict[str, Hold] = {}
         self.credits: dict[str, Credit] = {}
@@ -70,17 +74,12 @@ class NaiveWallet:
         return +pile
 
     def balances(self) -> tuple[int, int, int, int]:
+        pending, frozen = self.pending_pile().total(), self.frozen_pile().total()
         reserved = sum(hold.lots.total() for hold in self.open_holds())
-        return (
-            self.pending_pile().total(),
-            self.available.total() - self.debt,
-            reserved,
-            self.frozen_pile().total(),
-        )
+        return pending, self.available.total() - self.debt, reserved, frozen
 
     def next_due(self) -> int:
-        moments = [*self.available, *(self._lapses(hold) for hold in self.open_holds())]
-        return min(moments, default=NEVER)
+        return min([*self.available, *(self._lapses(hold) for hold in self.open_holds())], default=NEVER)
 
     # How it moves.
 
@@ -90,14 +89,19 @@ class NaiveWallet:
         self.debt -= paid.total()
         self.available += pile
 
-    def _give(self, amount: int, first: int | None = None) -> Pile:
-        taken = soonest(self.available, amount, first)
+    def _give(self, amount: int) -> Pile:
+        taken = soonest(self.available, amount)
         self.debt += amount - taken.total()
         return taken
 
     def _expire_lots(self) -> None:
         for at in [at for at in self.available if at <= self.now]:
-            self.outside["expired"] += self.available.pop(at)
+            self._expired(at, self.available.pop(at))
+
+    def _expired(self, at: int, amount: int) -> None:
+        self.events += 1
+        self.gone.append([at, self.events, amount])
+        self.outside["expired"] += amount
 
     def _lapses(self, hold: Hold) -> int:
         return hold.expires + self.terms.commit_grace_seconds * SECOND
@@ -131,19 +135,8 @@ class NaiveWallet:
                 return self._extend(command)
             case Grant():
                 return self._grant(command)
-            case (
-                Mature()
-                | Freeze()
-                | Unfreeze()
-                | ClawBack()
-                | Restore()
-                | Adjust()
-                | Close()
-                | Expire()
-                | Review()
-            ):
+            case _:
                 return self._operate(command)
-        raise AssertionError(command)
 
     # The checkout.
 
@@ -230,14 +223,14 @@ class NaiveWallet:
         if command.expires_at <= self.now:
             return Reason.EXPIRY_IN_THE_PAST
         self.outside["issued"] += command.amount
-        self.credits[command.credit_id] = Credit(command, command.amount if command.pending else 0)
+        self.events += 1
+        pending = command.amount if command.pending else 0
+        self.credits[command.credit_id] = Credit(command, pending, since=self.events)
         if not command.pending:
             self._receive(Counter({command.expires_at: command.amount}))
         return None
 
-    def _operate(
-        self, command: Mature | Freeze | Unfreeze | ClawBack | Restore | Adjust | Close | Expire | Review
-    ) -> Reason | None:
+    def _operate(self, command: Any) -> Reason | None:
         credit_id = getattr(command, "credit_id", None)
         credit = self.credits.get(credit_id) if credit_id else None
         if credit_id and credit is None:
@@ -256,11 +249,9 @@ class NaiveWallet:
 
     def _operation(self, command: object, credit: Credit | None) -> Reason | None:
         match command:
-            case Mature():
-                assert credit
+            case Mature() if credit:
                 return self._mature(credit)
-            case ClawBack():
-                assert credit
+            case ClawBack() if credit:
                 return self._claw_back(credit, command.amount)
             case Restore():
                 return self._restore(command)
@@ -288,18 +279,24 @@ class NaiveWallet:
     def _claw_back(self, credit: Credit, amount: int) -> Reason | None:
         if amount > credit.remaining:
             return Reason.ABOVE_CREDIT
-        from_frozen_pending = min(amount, credit.frozen_pending)
-        from_frozen = min(amount - from_frozen_pending, credit.frozen.total())
-        from_pending = min(amount - from_frozen_pending - from_frozen, credit.pending)
-        rest = amount - from_frozen_pending - from_frozen - from_pending
-        if rest and self.balances()[1] - rest < self.terms.floor_minor:
+        before = deepcopy((self.gone, self.available, credit))
+        own, rest = credit.command.expires_at, amount
+        part = min(rest, credit.frozen_pending)
+        credit.frozen_pending, rest = credit.frozen_pending - part, rest - part
+        lost, taken = as_if_nothing_had_expired(credit.frozen_gone, credit.frozen, rest, own, credit.since)
+        rest -= worth(lost).total() + taken.total()
+        part = min(rest, credit.pending)
+        credit.pending, rest = credit.pending - part, rest - part
+        more, taken = as_if_nothing_had_expired(self.gone, self.available, rest, own, credit.since)
+        rest -= worth(more).total() + taken.total()
+        if (rest or taken) and self.balances()[1] - rest < self.terms.floor_minor:
+            self.gone, self.available, kept = before
+            credit.__dict__.update(kept.__dict__)
             return Reason.BELOW_FLOOR
-        credit.frozen_pending -= from_frozen_pending
-        soonest(credit.frozen, from_frozen, credit.command.expires_at)
-        credit.pending -= from_pending
-        self._give(rest, credit.command.expires_at)
+        self.debt += rest
         credit.clawed += amount
         self.outside["clawed back"] += amount
+        self.outside["expired"] -= worth(lost + more).total()
         return None
 
     def _restore(self, command: Restore) -> Reason | None:
@@ -340,8 +337,11 @@ class NaiveWallet:
 
     def _freeze_credit(self, credit: Credit) -> None:
         loose = credit.remaining - credit.frozen.total() - credit.frozen_pending - credit.pending
-        amount = max(0, min(self.balances()[1], loose))
-        credit.frozen += self._give(amount, credit.command.expires_at)
+        loose -= worth(credit.frozen_gone).total()
+        own = credit.command.expires_at
+        lost, taken = as_if_nothing_had_expired(self.gone, self.available, loose, own, credit.since)
+        credit.frozen_gone += lost
+        credit.frozen += taken
         credit.frozen_pending += credit.pending
         credit.pending = 0
 
@@ -355,8 +355,14 @@ class NaiveWallet:
         return None
 
     def _unfreeze_credit(self, credit: Credit) -> None:
+        own = credit.command.expires_at
+        owed, _ = as_if_nothing_had_expired(credit.frozen_gone, Counter(), self.debt, own, credit.since)
+        self.debt -= worth(owed).total()
+        self.outside["expired"] -= worth(owed).total()
         self._receive(credit.frozen)
         credit.frozen = Counter()
+        self.gone += credit.frozen_gone
+        credit.frozen_gone = []
         credit.pending += credit.frozen_pending
         credit.frozen_pending = 0
 
@@ -379,6 +385,7 @@ class NaiveWallet:
         self.outside["expired"] += pending + available + frozen
         self.available = Counter()
         self.by_hand = Counter()
+        self.gone = []
         for credit in self.credits.values():
             credit.pending = credit.frozen_pending = 0
             credit.frozen = Counter()
@@ -388,5 +395,6 @@ class NaiveWallet:
     def _expire(self, command: Expire) -> Reason | None:
         if command.expected_version != self.version:
             return Reason.VERSION_MISMATCH
-        self.outside["expired"] += self.available.pop(NEVER, 0)
+        if self.available[NEVER]:
+            self._expired(NEVER, self.available.pop(NEVER))
         return None

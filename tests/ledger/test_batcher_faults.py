@@ -232,3 +232,24 @@ async def test_a_database_that_is_away_is_told_as_unavailable_and_an_open_questi
         assert (await say(batcher, done)).replayed
         assert not (await say(batcher, nothing_done)).replayed
     await ledger.assert_sound([wallet_id])
+
+
+async def test_a_wallet_that_somebody_keeps_locked_holds_up_no_other(ledger: LedgerDatabase) -> None:
+    wallets = await ledger.open_wallets(3)
+    kept, *others = wallets
+    async with ledger.batcher(sessions=1) as batcher:
+        loop = asyncio.get_running_loop()
+        async with ledger.owner.transaction():
+            await ledger.owner.execute(
+                "select from ledger.wallet where wallet_id = $1 for update", kept, timeout=5
+            )
+            deadline = loop.time() + 3.0
+            stuck = batcher.submit(a_grant(kept, 1), deadline)
+            outcomes = await asyncio.gather(*(say(batcher, a_grant(wallet_id, 1)) for wallet_id in others))
+            assert [reason_of(outcome) for outcome in outcomes] == [None, None]
+            assert not stuck.done(), "they did not wait for it"
+            assert reason_of(await stuck) is Reason.CONTENTION, "who has no time left is told"
+            assert loop.time() < deadline + 2.0
+        assert reason_of(await say(batcher, a_grant(kept, 2))) is None
+    assert [(await ledger.wallet(wallet_id)).available for wallet_id in wallets] == [2, 1, 1]
+    await ledger.assert_sound(wallets)

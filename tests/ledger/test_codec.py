@@ -23,6 +23,7 @@ from wallet_service.ledger.model import (
     ActKind,
     Balance,
     Credit,
+    Expired,
     Lot,
     OperationRecord,
     Reservation,
@@ -55,6 +56,7 @@ sums = st.integers(-BALANCE_MAX, BALANCE_MAX)
 moments: Any = st.integers(0, NEVER).map(Instant)
 balances = st.builds(Balance, sums, sums, sums, sums, st.integers(0, 2**62))
 piles = st.lists(st.builds(Lot, moments, amounts), max_size=4).map(tuple)
+gone = st.lists(st.builds(Expired, moments, amounts, st.integers(1, 2**62)), max_size=4).map(tuple)
 refusals = st.builds(
     Refusal, reason=st.sampled_from(Reason), field=texts, detail=texts, facts=st.dictionaries(texts, texts, max_size=3)
 )  # fmt: skip
@@ -75,12 +77,12 @@ wallets = st.builds(
     available=sums, reserved=sums, frozen=sums, version=st.integers(0, 2**62), revision=st.integers(0, 2**62),
     pending_lots=piles, available_lots=piles, frozen_lots=piles, frozen_by_hand=piles,
     holds=st.lists(reservations, max_size=3).map(tuple), head=st.binary(min_size=32, max_size=32), next_due_at=moments,
-    touched_at=moments, opened_at=moments,
+    touched_at=moments, opened_at=moments, expired=gone,
 )  # fmt: skip
 credits_ = st.builds(
     Credit, credit_id=ids, amount=amounts, pending=amounts, frozen=amounts, frozen_from_pending=amounts,
     clawed_back=amounts, expires_at=moments, reference=texts, created_at=moments, opened=balances,
-    granted_pending=st.booleans(), frozen_lots=piles,
+    granted_pending=st.booleans(), frozen_lots=piles, frozen_expired=gone,
 )  # fmt: skip
 operations = st.builds(
     OperationRecord, operation_id=ids, kind=texts, content=texts, balance=balances, at=moments, actor=texts, reason=texts
@@ -102,6 +104,8 @@ def test_a_wallet_is_read_back_as_it_was_written(wallet: Wallet) -> None:
         wallet.revision, wallet.head, codec.wallet_text(wallet),
     )  # fmt: skip
     assert codec.wallet_of(*row) == wallet
+    older = json.dumps(json.loads(row[-1])[:8])
+    assert codec.wallet_of(*row[:-1], older) == change(wallet, expired=())
 
 
 @given(credits_)
@@ -111,6 +115,9 @@ def test_a_credit_is_read_back_as_it_was_written(credit: Credit) -> None:
     )  # fmt: skip
     document = codec.credit_text(credit)
     assert codec.credit_of(credit.credit_id, amounts_of, credit.reference, document) == credit
+    older = json.dumps(json.loads(document)[:5])
+    found = codec.credit_of(credit.credit_id, amounts_of, credit.reference, older)
+    assert found == change(credit, frozen_expired=())
 
 
 @given(operations)

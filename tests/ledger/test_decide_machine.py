@@ -16,8 +16,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from naive_parts import worth
 from naive_wallet import NaiveWallet
-from wallets import SECOND, Book, change, new_id, reason_of
+from wallets import SECOND, Book, change, expired_of, new_id, reason_of
 
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, Refusal
@@ -294,6 +295,7 @@ class DecideMachine(RuleBasedStateMachine):
         assert pile(wallet.pending_lots) == naive.pending_pile()
         assert pile(wallet.frozen_lots) == naive.frozen_pile()
         assert pile(wallet.frozen_by_hand) == naive.by_hand
+        assert expired_of(wallet.expired) == worth(naive.gone)
         assert wallet.pending == sum(pile(wallet.pending_lots).values())
         assert wallet.frozen == sum(pile(wallet.frozen_lots).values())
         assert max(wallet.available, 0) == sum(pile(wallet.available_lots).values())
@@ -360,6 +362,7 @@ class DecideMachine(RuleBasedStateMachine):
                 assert (credit.pending, credit.frozen_from_pending) == (kept.pending, kept.frozen_pending)
                 assert credit.frozen == kept.frozen_pending + kept.frozen.total()
                 assert pile(credit.frozen_lots) == kept.frozen
+                assert expired_of(credit.frozen_expired) == worth(kept.frozen_gone)
         if wallet.state is not WalletState.CLOSED:
             frozen = sum(credit.frozen for credit in self.book.credits.values())
             assert wallet.frozen == frozen + sum(lot.amount for lot in wallet.frozen_by_hand)

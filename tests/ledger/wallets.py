@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -37,6 +38,7 @@ from wallet_service.ledger.model import (
     Account,
     Credit,
     Entry,
+    Expired,
     Known,
     OperationRecord,
     Order,
@@ -245,6 +247,15 @@ def canonical_of(entry: Entry) -> bytes:
         entry.seq, entry.kind, entry.source, entry.target, entry.amount, entry.balance, entry.subject_id, entry.act_id,
         entry.lots, entry.detail, entry.at,
     )  # fmt: skip
+
+
+def expired_of(gone: Iterable[Expired]) -> Counter[int]:
+    """What expired unspent, by its expiry."""
+    by_expiry: Counter[int] = Counter()
+    for part in gone:
+        assert part.amount > 0
+        by_expiry[part.expires_at] += part.amount
+    return by_expiry
 
 
 def credit(book: Book, amount: int, *, expires: float | None = None, pending: bool = False) -> str:

@@ -33,6 +33,19 @@ def rule(**fields):
     return {**OK, **fields}
 
 
+def test_a_condition_on_tiers_is_advised_against_and_published_all_the_same():
+    text = {"time_zone": "UTC", "rules": [OK, rule(rule_id="gold", when={"tiers": ["gold"]})]}
+    ruleset, (found,) = read_ruleset(json.dumps(text), {})
+    assert ruleset is not None
+    assert (found.path, found.problem, found.advice) == ("rules[1].when.tiers", "MATCHES_NOBODY_YET", True)
+    text["rules"][0] = rule(group="nowhere")
+    ruleset, found = read_ruleset(json.dumps(text), {})
+    assert ruleset is None
+    assert [(each.problem, each.advice) for each in found] == [
+        ("UNKNOWN_GROUP", False), ("MATCHES_NOBODY_YET", True),
+    ]  # fmt: skip
+
+
 BAD = {
     "an unknown field": ([rule(rate=5)], "rules[0].rate", "UNKNOWN_FIELD"),
     "an unknown field within": ([rule(when={"color": "red"})], "rules[0].when.color", "UNKNOWN_FIELD"),

@@ -15,10 +15,12 @@ from wallet_service.rules.document import parsed
 from wallet_service.rules.model import Basket, Customer, Headroom, Line
 from wallet_service.rules.policy import price
 from wallet_service.rules.ruleset import Campaign
+from wallet_service.rules.units import Units
 from wallet_service.rules.validate import read_ruleset
 from wallet_service.rules.wording import explain
 
 GOLDEN = Path(__file__).with_name("golden.json")
+POINTS = Units(asset="POINTS", exponent=0, currency="EUR")
 CASES = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else []
 
 
@@ -27,7 +29,7 @@ def play(case):
     read = [parsed(Campaign, json.dumps(text)) for text in case["campaigns"]]
     campaigns = {campaign.campaign_id: campaign for campaign, _ in read}
     ruleset, findings = read_ruleset(json.dumps(case["ruleset"]), campaigns)
-    assert not findings
+    assert all(each.advice for each in findings)
     told = case["basket"]
     basket = Basket(
         order_ref="order", lines=tuple(Line(**line) for line in told["lines"]),
@@ -37,7 +39,7 @@ def play(case):
     customer = Customer(**{**case["customer"], "segments": frozenset(case["customer"].get("segments", ()))})
     moment = from_datetime(datetime.fromisoformat(case["at"]).replace(tzinfo=ZoneInfo(ruleset.time_zone)))
     priced = price(basket, customer, moment, compiled(ruleset, 7, campaigns), Headroom(by_cap=case["left"]))
-    return priced, [explain(award) for award in priced.awards]
+    return priced, [explain(award, POINTS) for award in priced.awards]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -14,8 +14,10 @@ from wallet_service.rules.model import Headroom
 from wallet_service.rules.policy import cap_keys, price
 from wallet_service.rules.rounding import apportioned, rounded
 from wallet_service.rules.ruleset import Rounding
-from wallet_service.rules.wording import explained
+from wallet_service.rules.units import Units
+from wallet_service.rules.wording import explain
 
+EUR = Units(asset="EUR", exponent=2, currency="EUR")
 lefts = st.lists(st.integers(0, 50), min_size=30, max_size=30)
 
 
@@ -54,7 +56,7 @@ def test_lines_sum_to_the_order_and_caps_hold(ruleset, basket, customer, moment,
         assert 0 < use.amount <= room.get(use.cap_key, next(k.limit for k in keys if k.key == use.cap_key))
     for award in priced.awards:
         assert award.uncapped == award.amount + sum(trim.by for trim in award.trims)
-    assert explained(priced)
+    assert all(explain(award, EUR).count(award.title) for award in priced.awards)
 
 
 @given(rulesets(), baskets, customers, moments)

@@ -63,7 +63,9 @@ async def test_an_event_becomes_a_pending_credit_that_explains_itself(api: Api) 
     assert credited.amount_minor == 500
     assert (await shop.snapshot()).balance.pending_minor == 500
     said = await api(earning_pb2.ExplainEventRequest(wallet=shop.ref, event_id=first.event_id))
-    assert said.awards[0].explanation.startswith("5 % on everything: ")
+    (award,) = said.awards
+    assert award.explanation.startswith("5 % on everything: 5 % of 100.00 EUR gives 5.00 EUR.")
+    assert (award.title, award.base, award.rate) == ("5 % on everything", 10_000, 500)
     back = earning_pb2.ReturnEvent(
         order_ref="o1", return_ref="r", stage=earning_pb2.RETURN_STAGE_ACCEPTED, everything=True
     )
@@ -104,6 +106,12 @@ async def test_in_a_batch_each_event_has_an_outcome_of_its_own(api: Api) -> None
         (
             lambda e: e.purchase.lines[0].__setattr__("discount_minor", 10_001),
             "event.purchase.lines[0].discount_minor",
+        ),
+        (
+            lambda e: e.purchase.lines.extend(
+                [earning_pb2.OrderLine(sku="a", quantity=10**6, unit_price_minor=10**9)] * 2
+            ),
+            "event.purchase.lines",
         ),
         (lambda e: e.purchase.__setattr__("order_ref", "a\0b"), "event.purchase.order_ref"),
         (lambda e: e.action.__setattr__("kind", 1), "event.action.kind"),
@@ -188,7 +196,7 @@ async def test_what_a_policy_gives_up_is_shown_on_the_purchase_and_said(api: Api
     said = await api(earning_pb2.ExplainEventRequest(wallet=shop.ref, event_id=event_id))
     bought = said.event
     assert (bought.clawed_back_minor, bought.owed_minor, bought.given_up_minor) == (100, 0, 400)
-    assert any("400 had been spent already and is given up" in remark for remark in said.remarks)
+    assert any("4.00 EUR had been spent already and is given up" in remark for remark in said.remarks)
 
 
 async def test_the_policy_of_earning_is_versioned(api: Api) -> None:

@@ -68,6 +68,12 @@ async def test_findings_are_answered_and_stop_a_publication(api: Api, program_id
     assert absent.reason == "RULESET_NOT_FOUND"
 
 
+async def test_advice_is_answered_and_stops_no_publication(api: Api, program_id: str):
+    kept = await put_draft(api, program_id, document(100, when={"tiers": ["gold"]}))
+    assert [(each.problem, each.advice) for each in kept.findings] == [("MATCHES_NOBODY_YET", True)]
+    assert (await api(publishing(program_id, 0, draft="next"))).ruleset.version == 1
+
+
 async def test_a_difference_names_the_rule_and_the_field(api: Api, program_id: str):
     await put_draft(api, program_id, document(100))
     await api(publishing(program_id, 0, draft="next"))
@@ -75,6 +81,26 @@ async def test_a_difference_names_the_rule_and_the_field(api: Api, program_id: s
     before, after = rules_pb2.RulesetSource(version=1), rules_pb2.RulesetSource(draft="next")
     found = await api(rules_pb2.DiffRulesetsRequest(program_id=program_id, before=before, after=after))
     assert [each.path for each in found.differences] == ["rules[base].give"]
+
+
+async def test_only_the_draft_that_was_looked_at_is_published(api: Api, program_id: str):
+    await put_draft(api, program_id, document(100))
+    await api(publishing(program_id, 0, draft="next"))
+    await put_draft(api, program_id, document(200))
+    before, after = rules_pb2.RulesetSource(version=1), rules_pb2.RulesetSource(draft="next")
+    looked_at = await api(rules_pb2.DiffRulesetsRequest(program_id=program_id, before=before, after=after))
+    assert (looked_at.before_revision, looked_at.after_revision) == (0, 2)
+    await put_draft(api, program_id, document(9_000))
+    request = publishing(program_id, 1, draft="next")
+    request.expected_draft_revision = looked_at.after_revision
+    refused = await refusal(api(request))
+    assert (refused.reason, refused.field) == ("VERSION_MISMATCH", "expected_draft_revision")
+    assert refused.facts["revision"] == "3"
+    request.expected_draft_revision = 3
+    assert [(await api(request)).ruleset.version for _ in range(2)] == [2, 2]
+    request = publishing(program_id, 2, version=1)
+    request.expected_draft_revision = 1
+    assert (await refusal(api(request))).reason == "FIELD_INVALID"
 
 
 async def test_campaigns_and_segments_are_kept_and_listed(api: Api, program_id: str):

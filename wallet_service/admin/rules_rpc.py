@@ -72,8 +72,10 @@ class RulesRpc:
                 rules_pb2.DiffRulesetsResponse.Difference(
                     path=each.path, before=each.before, after=each.after
                 )
-                for each in found
-            ]
+                for each in found.differences
+            ],
+            before_revision=found.before_revision,
+            after_revision=found.after_revision,
         )
 
     async def publish_ruleset(
@@ -85,6 +87,9 @@ class RulesRpc:
                 ProgramId(request.program_id), source_of(request.source), request.expected_version,
                 instant(request.effective_at, "effective_at") if request.HasField("effective_at") else None,
                 accountable(request.accountability, call), call.deadline,
+                expected_revision=(
+                    request.expected_draft_revision if request.HasField("expected_draft_revision") else None
+                ),
             )
         )  # fmt: skip
         return rules_pb2.PublishRulesetResponse(ruleset=_published(published, with_document=False))
@@ -178,7 +183,8 @@ def _policy(policy: RulesPolicy) -> rules_pb2.RulesPolicy:
 
 def _findings(findings: Sequence[Finding]) -> list[rules_pb2.Finding]:
     return [
-        rules_pb2.Finding(path=each.path, problem=each.problem, message=each.message) for each in findings
+        rules_pb2.Finding(path=each.path, problem=each.problem, message=each.message, advice=each.advice)
+        for each in findings
     ]
 
 

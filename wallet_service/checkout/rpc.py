@@ -10,7 +10,7 @@ from wallet.v1 import checkout_pb2, types_pb2
 
 from wallet_service.checkout.judging import ReserveWish
 from wallet_service.checkout.model import LimitKind, Quote
-from wallet_service.checkout.service import Begun, Change, Checkout
+from wallet_service.checkout.service import Begun, Change, Checkout, settled
 from wallet_service.fraud.wire import context_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
@@ -32,9 +32,13 @@ from wallet_service.ledger.wire import (
     wallet_id_from,
 )
 from wallet_service.transport.call import Call
+from wallet_service.transport.status import retry_after_ms
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
+
+_OVERLOADED: Final = Refusal(reason=Reason.OVERLOADED)
+_UNKNOWN: Final = Refusal(reason=Reason.OUTCOME_UNKNOWN)
 
 Changed = (
     checkout_pb2.ReserveResponse
@@ -147,11 +151,14 @@ class CheckoutRpc:
     async def execute(self, request: checkout_pb2.ExecuteRequest, call: Call) -> checkout_pb2.ExecuteResponse:
         """Run independent operations; one that is malformed or refused leaves the others untouched."""
         parsed = [_parsed(operation, call) for operation in request.operations]
+        if call.only_finishes:
+            parsed = [_OVERLOADED if isinstance(each, ReserveWish) else each for each in parsed]
         wishes = [operation for operation in parsed if isinstance(operation, ReserveWish)]
         reserves = iter(await self._checkout.reserve(wishes) if wishes else ())
         # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
         begun = [self._begin(operation, reserves, call) for operation in parsed]
-        outcomes = [each if isinstance(each, Refusal) else await each[1] for each in begun]
+        await settled([each[1] for each in begun if not isinstance(each, Refusal)], call.deadline)
+        outcomes = [each if isinstance(each, Refusal) else _outcome(each[1]) for each in begun]
         await self._checkout.conclude(
             [
                 (each[0], outcome)
@@ -178,6 +185,11 @@ class CheckoutRpc:
             begun = next(reserves)
             return begun, self._checkout.submit(begun.command, call.deadline)
         return operation, self._checkout.submit(operation, call.deadline)
+
+
+def _outcome(future: asyncio.Future[Outcome]) -> Outcome:
+    """Return what became of an operation. What is not known in time must not keep what is from the caller."""
+    return future.result() if future.done() and not future.cancelled() else _UNKNOWN
 
 
 def _parsed(operation: checkout_pb2.Operation, call: Call) -> ReserveWish | Commit | Release | Refusal:
@@ -209,6 +221,8 @@ def _fill_outcome(
 def _fill_refusal(message: checkout_pb2.OperationRefusal, refusal: Refusal) -> None:
     message.code, message.reason = refusal.reason.status.value, refusal.reason.name
     message.field, message.message = refusal.field, refusal.message
+    message.metadata.update(refusal.facts)
+    message.retry_after_ms = retry_after_ms(refusal)
 
 
 def _fill(message: Changed, wallet_id: WalletId, outcome: Outcome) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from asyncio import Future
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from wallet_service.checkout import policy, quotes
 from wallet_service.checkout.judging import Dossier, Judging, ReserveWish, refusal_of
@@ -21,7 +24,24 @@ from wallet_service.ledger.model import Order, Wallet
 from wallet_service.ledger.program import Program
 from wallet_service.ledger.service import Ledger
 
+ANSWER_SHARE: Final = 0.1
+ANSWER_SECONDS_MAX: Final = 0.05
+"""Of what is left to a call when it begins to wait: what the way back may take."""
+
 Change = commands.Deferred | commands.Commit | commands.Release
+
+
+async def settled(futures: Sequence[Future[commands.Outcome]], deadline: float) -> None:
+    """Wait for commands, until the answer must go out; what is still queued then is taken back."""
+    waiting = [future for future in futures if not future.done()]
+    if not waiting:
+        return
+    seconds = max(0.0, deadline - time.monotonic())
+    try:
+        await asyncio.wait(waiting, timeout=seconds - min(seconds * ANSWER_SHARE, ANSWER_SECONDS_MAX))
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,17 @@ a time and rests in between; while nobody does, it takes all there is.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
+from wallet_service.earning.apart import foreseen
+from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import Command, Outcome
 from wallet_service.ledger.service import Ledger
 
+_log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 0.002
 COMMANDS_AT_ONCE: Final = 256
 """In the ledger, when nobody else is there: enough for a batch while the next one gathers."""
@@ -50,7 +54,19 @@ class Courtesy:
         return self._clock() < self._calm_at
 
     async def submit(self, command: Command, seconds: float) -> Outcome:
-        """Give the ledger a command when it is our turn; its time begins then."""
+        """Give the ledger a command when it is our turn; its time begins then.
+
+        What nobody foresaw is answered as INTERNAL: the one event counts a try, and the others of its round go on.
+        """
+        try:
+            return await self._in_turn(command, seconds)
+        except Exception as fault:
+            if foreseen(fault):
+                raise
+            _log.exception("a command of an event failed")
+            return Refusal(reason=Reason.INTERNAL)
+
+    async def _in_turn(self, command: Command, seconds: float) -> Outcome:
         async with self._room:
             if not self.pressed:
                 return await self._submit(command, seconds)

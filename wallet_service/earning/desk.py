@@ -85,6 +85,11 @@ class Desk:
         """Return the purchase that a return is about, as it is now."""
         return self.events.get(self.orders.get(returned.order_ref, EventId("")))
 
+    def poisoned(self, event: Event) -> bool:
+        """Whether nobody can go on with an event, because it or the purchase that it is about cannot be read."""
+        bought = self.bought(event.content.returned) if event.content.returned is not None else None
+        return event.poisoned or (bought is not None and bool(bought.unread))
+
     def refilled(self, event: Event, given_back: Mapping[str, int]) -> Event:
         """Return an event that has given so much of each cap back in all; what it had not given yet goes back now."""
         before = {use.cap_key: use.amount for use in event.result.refilled}

@@ -18,6 +18,8 @@ from wallet_service.rules.model import NOTHING, CapUse, Priced
 EventId = NewType("EventId", str)
 LINES_MAX: Final = 500
 TRIES_MAX: Final = 5
+ORDER_MINOR_MAX: Final = 10**15
+"""What an order may be worth before discounts, as any other amount: sums of some thousands fit into 64 bits."""
 DAY_SECONDS: Final = 86_400
 
 
@@ -109,6 +111,11 @@ class Purchase(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reservation_id: str = ""
     redeemed_minor: int = 0
     redeemed_value_minor: int = 0
+
+    @property
+    def gross_minor(self) -> int:
+        """The price of all lines before discounts."""
+        return sum(line.gross_minor for line in self.lines)
 
     @property
     def total_minor(self) -> int:
@@ -255,6 +262,13 @@ class Event(Struct, frozen=True, kw_only=True):
     debt: int
     content: Content
     result: Result
+    unread: tuple[str, ...] = ()
+    """Which of content and result cannot be read: they stand for nothing then, and are never written back."""
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether nobody can go on with it. What is credited needs no content to mature."""
+        return "result" in self.unread or ("content" in self.unread and self.state is not EventState.CREDITED)
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from wallet_service.earning.acts import (
     unpaid,
     without,
 )
+from wallet_service.earning.apart import work_off
 from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.caps import everything
 from wallet_service.earning.courtesy import Courtesy
@@ -38,7 +39,7 @@ from wallet_service.earning.model import TRIES_MAX, Event, EventId, EventKind, E
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import caps_of, decide, wait
 from wallet_service.earning.returning import refilled
-from wallet_service.earning.rounds import Round
+from wallet_service.earning.rounds import Round, TakenOver
 from wallet_service.fraud.model import PaceLimits
 from wallet_service.fraud.service import Fraud
 from wallet_service.kernel.clock import NEVER, Instant, after
@@ -52,7 +53,6 @@ from wallet_service.runtime.session import Statements
 
 _log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 30
-EVENTS_PER_WALLET: Final = 50
 DECIDE_ATTEMPTS: Final = 20
 _SECONDS: Final = 5.0
 _LEDGER_SECONDS: Final = 10.0
@@ -94,12 +94,17 @@ class Pipeline:
     async def run(self, limit: int) -> int:
         """Run one round over at most so many wallets; returns how many were claimed."""
         work = await self.claim(limit)
-        if work.claims:
-            await self.gather(work)
-            await self.decide_and_record(work)
-            await self.act(work)
-            await self.mark(work)
-        return len(work.claims)
+        claimed = len(work.claims)
+        if claimed:
+            await work_off(self, work)
+        return claimed
+
+    async def go_through(self, work: Round) -> None:
+        """Do all that is to be done after the claim."""
+        await self.gather(work)
+        await self.decide_and_record(work)
+        await self.act(work)
+        await self.mark(work)
 
     async def claim(self, limit: int) -> Round:
         """Lease wallets in which something is due."""
@@ -109,7 +114,7 @@ class Pipeline:
 
     async def gather(self, work: Round) -> None:
         """Read everything that the decisions need."""
-        work.due = await store.read_due(self._db, work.claims, EVENTS_PER_WALLET, timeout_seconds=_SECONDS)
+        work.due = await store.read_due(self._db, work.claims, work.events_max, timeout_seconds=_SECONDS)
         # What only matures needs to know nothing of its order.
         orders = {
             (event.wallet_id, event.content.order_ref)
@@ -206,7 +211,9 @@ class Pipeline:
         for event in work.due:
             desk = desks[event.wallet_id]
             try:
-                if event.state is EventState.HELD:
+                if desk.poisoned(event):
+                    self._put_off(desk, event)
+                elif event.state is EventState.HELD:
                     decide(desk, event)
                 elif event.state is EventState.CREDITED:
                     wait(desk, event)
@@ -269,9 +276,8 @@ class Pipeline:
 
     async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
         desk = work.desks[wallet_id]
-        cleared = [
-            desk.events[e.event_id] for e in due if desk.events[e.event_id].state is EventState.CLEARED
-        ]
+        known = [desk.events[event.event_id] for event in due]
+        cleared = [e for e in known if e.state is EventState.CLEARED and not desk.poisoned(e)]
         if len(cleared) == 1 or any(event.kind is EventKind.RETURN for event in cleared):
             # A return acts on what a purchase before it brought. One alone needs no task of its own.
             for event in cleared:
@@ -368,6 +374,11 @@ class Pipeline:
             written.release = work.wallets
             await self._write(work, written)
 
+    async def put_off(self, work: Round) -> None:
+        """Count a try of what is due first in the one wallet of a round, and give the wallet back."""
+        for claim in work.claims:
+            await store.put_off(self._db, work.lease, claim, TRIES_MAX, timeout_seconds=_SECONDS)
+
     async def backlog(self) -> int:
         """Return how many wallets wait with something due, counted up to ten thousand."""
         return await store.backlog(self._db, timeout_seconds=_SECONDS)
@@ -382,7 +393,3 @@ async def _side_by_side(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-
-
-class TakenOver(Exception):  # noqa: N818 - it says what happened
-    """The lease ran out and another worker has the wallet: whatever it does next is its own."""

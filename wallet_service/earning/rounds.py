@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from wallet_service.earning import store
 from wallet_service.earning.asking import Asked
@@ -12,6 +13,8 @@ from wallet_service.fraud.model import Signals
 from wallet_service.kernel.ids import WalletId
 from wallet_service.rules.model import Profile
 
+EVENTS_PER_WALLET: Final = 50
+
 
 @dataclass(slots=True, kw_only=True)
 class Round:
@@ -19,6 +22,8 @@ class Round:
 
     lease: str
     claims: list[store.Claim]
+    events_max: int = EVENTS_PER_WALLET
+    """How many of each wallet's events are worked on."""
     due: list[Event] = field(default_factory=list)
     related: list[Event] = field(default_factory=list)
     elsewhere: set[tuple[WalletId, str]] = field(default_factory=set)
@@ -37,3 +42,7 @@ class Round:
     def wallets(self) -> list[WalletId]:
         """The wallets that were claimed."""
         return [claim.wallet_id for claim in self.claims]
+
+
+class TakenOver(Exception):  # noqa: N818 - it says what happened
+    """The lease ran out and another worker has the wallet: whatever it does next is its own."""

@@ -15,16 +15,17 @@ from wallet_service.earning.wire import (
     event_message,
     policy_message,
     policy_of,
-    remarks_of,
     source_of,
     warning_message,
 )
+from wallet_service.earning.wording import remarks_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
 from wallet_service.kernel.ids import ProgramId, canonical_uuid
 from wallet_service.kernel.signing import KeyRing
 from wallet_service.ledger.paging import PageTokens
 from wallet_service.ledger.wire import answered, instant, plain, wallet_id_from
+from wallet_service.rules.wording import NO_RULE
 from wallet_service.transport.call import Call
 from wallet_service.transport.scopes import Scope
 from wallet_service.transport.validation import first_violation
@@ -93,9 +94,10 @@ class EarningRpc:
     ) -> earning_pb2.ExplainEventResponse:
         """Answer why an event earned what it did."""
         event = await self._event(request, call)
+        units = answered(await self._earning.units(event.wallet_id, call.deadline))
         return earning_pb2.ExplainEventResponse(
-            event=event_message(event), awards=[award_message(award) for award in event.result.priced.awards],
-            remarks=remarks_of(event),
+            event=event_message(event), remarks=remarks_of(event, units),
+            awards=[award_message(award, units) for award in event.result.priced.awards],
         )  # fmt: skip
 
     async def _event(
@@ -148,9 +150,11 @@ class EarningRpc:
         found = answered(
             await self._earning.simulate(arrival.wallet_id, arrival.content, call.deadline, source)
         )
+        units = answered(await self._earning.units(arrival.wallet_id, call.deadline))
         return earning_pb2.SimulateEarnResponse(
-            amount_minor=found.amount, awards=[award_message(award) for award in found.awards]
-        )
+            amount_minor=found.amount, awards=[award_message(award, units) for award in found.awards],
+            remarks=[] if found.awards else [NO_RULE],
+        )  # fmt: skip
 
     async def put_earning_policy(
         self, request: earning_pb2.PutEarningPolicyRequest, call: Call
@@ -208,6 +212,7 @@ def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:
 def _fill_refusal(message: earning_pb2.EventRefusal, refusal: Refusal) -> None:
     message.code, message.reason = refusal.reason.status.value, refusal.reason.name
     message.field, message.message = refusal.field, refusal.message
+    message.metadata.update(refusal.facts)
 
 
 def _position(text: str | None) -> tuple[Instant, EventId] | None:

@@ -36,6 +36,7 @@ from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger.service import Ledger, left, wallet_not_found
 from wallet_service.rules.compiler import Compiled
 from wallet_service.rules.model import STRANGER, Period, Priced
+from wallet_service.rules.units import Units
 from wallet_service.runtime.session import Statements
 
 _LAST_ID: Final = EventId("ffffffff-ffff-ffff-ffff-ffffffffffff")
@@ -134,6 +135,14 @@ class Earning:
     async def _program_of(self, wallet_id: WalletId) -> ProgramId | None:
         found = await self._ledger.view(wallet_id, 0)
         return None if isinstance(found, Refusal) else found.wallet.program_id
+
+    async def units(self, wallet_id: WalletId, deadline: float) -> Units | Refusal:
+        """Return in what the program of a wallet counts; it never changes."""
+        program_id = await self._program_of(wallet_id)
+        program = await self._ledger.programs.find(program_id, left(deadline)) if program_id else None
+        if program is None:
+            return wallet_not_found()
+        return Units(asset=program.asset, exponent=program.exponent, currency=program.currency)
 
     async def event(self, wallet_id: WalletId, event_id: EventId, deadline: float) -> Event | Refusal:
         """Return one event of a wallet."""

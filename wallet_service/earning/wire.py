@@ -10,6 +10,7 @@ from wallet.v1 import earning_pb2, rules_pb2
 
 from wallet_service.earning.desk import event_id_of
 from wallet_service.earning.model import (
+    ORDER_MINOR_MAX,
     Arrival,
     ClawBackPolicy,
     Content,
@@ -32,7 +33,8 @@ from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, refuse
 from wallet_service.kernel.ids import canonical_uuid
 from wallet_service.ledger.wire import fill_timestamp, instant, plain, wallet_id_from
-from wallet_service.rules.model import Award
+from wallet_service.rules.model import Award, AwardKind, Period
+from wallet_service.rules.units import Units
 from wallet_service.rules.wording import explain
 from wallet_service.transport.call import Call
 
@@ -48,6 +50,21 @@ _CLAW_BACK: Final[Mapping[earning_pb2.ClawBackPolicy.ValueType, ClawBackPolicy]]
     earning_pb2.CLAW_BACK_POLICY_ALLOW_NEGATIVE: ClawBackPolicy.ALLOW_NEGATIVE,
     earning_pb2.CLAW_BACK_POLICY_UP_TO_ZERO_THEN_DEBT: ClawBackPolicy.UP_TO_ZERO_THEN_DEBT,
     earning_pb2.CLAW_BACK_POLICY_NEVER: ClawBackPolicy.NEVER,
+}
+_AWARD_KINDS: Final[Mapping[AwardKind, earning_pb2.AwardKind.ValueType]] = {
+    AwardKind.BASIS_POINTS: earning_pb2.AWARD_KIND_BASIS_POINTS,
+    AwardKind.FIXED: earning_pb2.AWARD_KIND_FIXED,
+    AwardKind.FIXED_PER_LINE: earning_pb2.AWARD_KIND_FIXED_PER_LINE,
+    AwardKind.PER_UNIT: earning_pb2.AWARD_KIND_PER_UNIT,
+    AwardKind.LADDER: earning_pb2.AWARD_KIND_LADDER,
+    AwardKind.MULTIPLIER: earning_pb2.AWARD_KIND_MULTIPLIER,
+}
+_CAP_PERIODS: Final[Mapping[Period, earning_pb2.CapPeriod.ValueType]] = {
+    Period.ORDER: earning_pb2.CAP_PERIOD_ORDER,
+    Period.DAY: earning_pb2.CAP_PERIOD_DAY,
+    Period.MONTH: earning_pb2.CAP_PERIOD_MONTH,
+    Period.LIFETIME: earning_pb2.CAP_PERIOD_LIFETIME,
+    Period.BUDGET: earning_pb2.CAP_PERIOD_BUDGET,
 }
 _ENDS: Final = frozenset({ExpiryKind.END_OF_MONTH, ExpiryKind.END_OF_QUARTER, ExpiryKind.END_OF_YEAR})
 
@@ -98,6 +115,10 @@ def _purchase(message: earning_pb2.PurchaseEvent, field: str) -> Purchase:
         reservation_id=canonical_uuid(redeemed.reservation_id) if message.HasField("redeemed") else "",
         redeemed_minor=redeemed.amount_minor, redeemed_value_minor=redeemed.value_minor,
     )  # fmt: skip
+    if purchase.gross_minor > ORDER_MINOR_MAX:
+        raise refuse(
+            Reason.FIELD_INVALID, f"{field}.lines", f"Together they cost more than {ORDER_MINOR_MAX}."
+        )
     if purchase.redeemed_value_minor > purchase.total_minor:
         raise refuse(Reason.FIELD_INVALID, f"{field}.redeemed.value_minor", "It is more than the order.")
     return purchase
@@ -146,35 +167,25 @@ def event_message(event: Event) -> earning_pb2.RecordedEvent:
     return message
 
 
-def award_message(award: Award) -> earning_pb2.EarnAward:
-    """Return an award as a message, with its reasons in words."""
+def award_message(award: Award, units: Units) -> earning_pb2.EarnAward:
+    """Return an award as a message: its reasons as fields, and in words."""
     return earning_pb2.EarnAward(
         rule_id=award.rule_id, ruleset_version=award.ruleset_version, campaign_id=award.campaign_id or "",
         amount_minor=award.amount, line_amounts_minor=award.lines, uncapped_minor=award.uncapped,
-        explanation=explain(award),
+        explanation=explain(award, units), title=award.title, kind=_AWARD_KINDS[award.kind], base=award.base,
+        rate=award.rate, threshold_minor=award.threshold_minor, aside_group=award.aside,
+        trims=[
+            earning_pb2.AwardTrim(
+                cap_key=trim.cap_key, period=_CAP_PERIODS[trim.period], limit_minor=trim.limit, left_minor=trim.left,
+                by_minor=trim.by,
+            )
+            for trim in award.trims
+        ],
+        beaten=[
+            earning_pb2.BeatenRule(rule_id=beaten.rule_id, group=beaten.group, amount_minor=beaten.amount)
+            for beaten in award.beaten
+        ],
     )  # fmt: skip
-
-
-def remarks_of(event: Event) -> list[str]:
-    """Return what else is to be said of an event."""
-    result = event.result
-    said = [f"{event.state.name.capitalize()}: {reason}." for reason in result.reasons]
-    if result.paid_debt:
-        said.append(f"{result.paid_debt} of it paid what was still owed from earlier returns.")
-    returned_minor = event.clawed_back - result.paid_debt
-    if returned_minor:
-        said.append(f"{returned_minor} was taken back because goods were returned.")
-    if event.debt:
-        said.append(f"{event.debt} more is owed and will be kept from later earnings.")
-    if result.open_returns:
-        said.append("It is frozen while a return is open.")
-    if result.short:
-        said.append(f"{result.short} had been spent already and is owed.")
-    if result.given_up:
-        said.append(f"{result.given_up} had been spent already and is given up: nobody owes it.")
-    if result.not_restored:
-        said.append(f"{result.not_restored} could not be given back: less had been spent on the order.")
-    return said
 
 
 def policy_of(message: earning_pb2.EarningPolicy) -> Policy:

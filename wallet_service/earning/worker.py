@@ -10,7 +10,8 @@ from typing import Final
 
 from wallet_service.earning.courtesy import CALM_SECONDS, Courtesy
 from wallet_service.earning.lookout import Lookout
-from wallet_service.earning.pipeline import Pipeline, TakenOver
+from wallet_service.earning.pipeline import Pipeline
+from wallet_service.earning.rounds import TakenOver
 from wallet_service.runtime.errors import DatabaseError
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class EarningWorker:
                 if claimed >= limit // 4:
                     await courtesy.rest_after(time.monotonic() - begun)
                     continue
-            except (DatabaseError, TakenOver) as fault:
+            except (DatabaseError, TakenOver, OSError) as fault:
                 _log.warning("a round was cut short: %s", fault or type(fault).__name__)
             await (self._until_due(courtesy) if first else asyncio.sleep(self._interval_seconds))
 

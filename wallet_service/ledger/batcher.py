@@ -24,8 +24,10 @@ from wallet_service.ledger.model import Terms, Wallet
 from wallet_service.ledger.naming import known_of, load_named, remember
 from wallet_service.ledger.pace import Pace
 from wallet_service.ledger.program import Program
+from wallet_service.ledger.waiting import Waiting
 from wallet_service.runtime.errors import (
     DatabaseConflict,
+    DatabaseError,
     DatabaseTimeout,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -40,20 +42,6 @@ LOCK_FROM_ATTEMPT: Final = 3
 """After so many losses a wallet is locked while it is decided: then nobody can overtake."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A command and the caller who waits for its outcome."""
-
-    command: Command | Deferred
-    deadline: float
-    future: asyncio.Future[Outcome]
-    decided: Outcome | None = None
-    """What the append that is under way would tell."""
-    unknown: Outcome | None = None
-    """What an append that had no answer would have told: it may have happened."""
-    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +149,12 @@ class Batcher:
         try:
             await asyncio.sleep(0)  # callers that are ready now join this batch
             while batch := self._next_batch():
-                wallets = {waiting.command.wallet_id for waiting in batch}
                 try:
                     await self._run(session, batch)
                 finally:
                     self._pace.noted(len(batch), asyncio.get_running_loop().time())
                     self._give_up_on(batch)
-                    self._free(wallets)
+                    self._free(batch)
         finally:
             self._idle.append(session)
 
@@ -191,7 +178,11 @@ class Batcher:
                 self._parked.setdefault(wallet_id, deque()).append(waiting)
         return batch
 
-    def _free(self, wallets: set[WalletId]) -> None:
+    def _free(self, batch: list[Waiting]) -> None:
+        """Let others have the wallets of commands that are through, once."""
+        wallets = {waiting.command.wallet_id for waiting in batch if not waiting.freed}
+        for waiting in batch:
+            waiting.freed = True
         self._busy -= wallets
         parked = [waiting for wallet_id in wallets for waiting in self._parked.pop(wallet_id, ())]
         # In front of the queue: who waited for the wallet came before those who come now.
@@ -219,8 +210,8 @@ class Batcher:
                 waiting.decided = None
             try:
                 todo = await self._attempt(session, todo, locked=attempt >= LOCK_FROM_ATTEMPT)
-            except DatabaseConflict:
-                pass  # rolled back for certain
+            except DatabaseConflict as fault:
+                todo = await self._after_conflict(session, todo, fault)
             except (OutcomeUnknown, DatabaseUnavailable, DatabaseTimeout) as fault:
                 todo = await self._after_outage(todo, fault, attempt)
             except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
@@ -228,6 +219,27 @@ class Batcher:
             if not todo:
                 return None
         return self._refuse_all(todo, Reason.CONTENTION)
+
+    async def _after_conflict(
+        self, session: Session, todo: list[Waiting], fault: DatabaseConflict
+    ) -> list[Waiting]:
+        """Return who is to try again: all was rolled back for certain. Who has no time left is told."""
+        todo = self._still_in_time(todo, 0.0, Reason.CONTENTION)
+        if not todo or not fault.lock_wait_ended:
+            return todo
+        # Somebody keeps one of the wallets: the others do not wait with it.
+        wallets = list({waiting.command.wallet_id for waiting in todo})
+        try:
+            free = await store.free_of(session, wallets, timeout_seconds=self._limits.statement_seconds)
+        except DatabaseError:
+            return todo
+        apart = [waiting for waiting in todo if waiting.command.wallet_id in free]
+        if len(free) < len(wallets) and apart:
+            await self._run(session, apart)
+            self._free(apart)
+            if self._queue and self._idle:
+                self._start_drain(asyncio.get_running_loop())
+        return [waiting for waiting in todo if not waiting.answered]
 
     async def _after_outage(self, todo: list[Waiting], fault: Exception, attempt: int) -> list[Waiting]:
         """Return who is to try again, after a pause: what an unanswered append did, the ids will show."""
@@ -239,7 +251,8 @@ class Batcher:
             self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
             return []
         pause = min(0.02 * 2**attempt, 0.5)
-        still = self._still_in_time(todo, pause)
+        # Twice: another try takes time, too.
+        still = self._still_in_time(todo, 2 * pause, Reason.DATABASE_UNAVAILABLE)
         if still:  # or the wallets would stay busy for nobody
             await asyncio.sleep(pause)
         return still
@@ -255,15 +268,15 @@ class Batcher:
         await self._run(session, left[:middle])
         return await self._run(session, left[middle:])
 
-    def _still_in_time(self, todo: list[Waiting], pause: float) -> list[Waiting]:
-        """Return who can wait for another try, and as long again for what it says; the others are told at once.
+    def _still_in_time(self, todo: list[Waiting], seconds: float, reason: Reason) -> list[Waiting]:
+        """Return who has so much time left; the others are told why at once.
 
         A caller who is told in time that nothing was done can pay otherwise; one whose own deadline ends the call cannot.
         """
-        end = asyncio.get_running_loop().time() + 2 * pause
+        end = asyncio.get_running_loop().time() + seconds
         for waiting in todo:
             if waiting.deadline <= end:
-                self._answer(waiting, _lost(waiting, Reason.DATABASE_UNAVAILABLE))
+                self._answer(waiting, _lost(waiting, reason))
         return [waiting for waiting in todo if waiting.deadline > end]
 
     def _refuse_all(self, todo: list[Waiting], reason: Reason) -> None:

@@ -17,6 +17,7 @@ from wallet_service.kernel.ids import CreditId, OperationId, ProgramId, WalletId
 from wallet_service.ledger.model import (
     Balance,
     Credit,
+    Expired,
     Lot,
     OperationRecord,
     Reservation,
@@ -40,6 +41,7 @@ class WalletDocument(Struct, frozen=True, gc=False, array_like=True):
     touched_at: Instant
     opened_at: Instant
     holds: tuple[Reservation, ...]
+    expired: tuple[Expired, ...] = ()
 
 
 class CreditDocument(Struct, frozen=True, gc=False, array_like=True):
@@ -50,6 +52,7 @@ class CreditDocument(Struct, frozen=True, gc=False, array_like=True):
     opened: Balance
     granted_pending: bool
     frozen_lots: tuple[Lot, ...]
+    frozen_expired: tuple[Expired, ...] = ()
 
 
 class OperationDocument(Struct, frozen=True, gc=False, array_like=True):
@@ -95,7 +98,7 @@ def wallet_text(wallet: Wallet) -> str:
     return _encode(
         WalletDocument(
             wallet.pending_lots, wallet.available_lots, wallet.frozen_lots, wallet.frozen_by_hand, wallet.next_due_at,
-            wallet.touched_at, wallet.opened_at, wallet.holds,
+            wallet.touched_at, wallet.opened_at, wallet.holds, wallet.expired,
         )
     ).decode()  # fmt: skip
 
@@ -111,7 +114,7 @@ def wallet_of(
         pending=balances[0], available=balances[1], reserved=balances[2], frozen=balances[3], version=version,
         revision=revision, head=head, pending_lots=said.pending_lots, available_lots=said.available_lots,
         frozen_lots=said.frozen_lots, frozen_by_hand=said.frozen_by_hand, next_due_at=said.next_due_at,
-        touched_at=said.touched_at, opened_at=said.opened_at, holds=said.holds,
+        touched_at=said.touched_at, opened_at=said.opened_at, holds=said.holds, expired=said.expired,
     )  # fmt: skip
 
 
@@ -119,7 +122,12 @@ def credit_text(credit: Credit) -> str:
     """Return what of a credit has no column of its own."""
     return _encode(
         CreditDocument(
-            credit.expires_at, credit.created_at, credit.opened, credit.granted_pending, credit.frozen_lots
+            credit.expires_at,
+            credit.created_at,
+            credit.opened,
+            credit.granted_pending,
+            credit.frozen_lots,
+            credit.frozen_expired,
         )
     ).decode()
 
@@ -131,6 +139,7 @@ def credit_of(credit_id: str, amounts: Sequence[int], reference: str, document: 
         credit_id=CreditId(credit_id), amount=amounts[0], pending=amounts[1], frozen=amounts[2],
         frozen_from_pending=amounts[3], clawed_back=amounts[4], expires_at=said.expires_at, reference=reference,
         created_at=said.created_at, opened=said.opened, granted_pending=said.granted_pending, frozen_lots=said.frozen_lots,
+        frozen_expired=said.frozen_expired,
     )  # fmt: skip
 
 

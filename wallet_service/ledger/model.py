@@ -109,6 +109,15 @@ class Lot(NamedTuple):
     amount: int
 
 
+class Expired(NamedTuple):
+    """Value that expired unspent and that no return has taken since."""
+
+    expires_at: Instant
+    amount: int
+    version: int
+    """The number of the entry that let it expire."""
+
+
 class Balance(NamedTuple):
     """What stands where, and after how many entries."""
 
@@ -208,6 +217,8 @@ class Credit(Struct, frozen=True, kw_only=True, gc=False):
     """Whether it was granted pending: part of what makes two grants the same."""
     frozen_lots: tuple[Lot, ...] = ()
     """Which available lots were set aside; what was set aside while pending expires when the credit does."""
+    frozen_expired: tuple[Expired, ...] = ()
+    """What of it had expired when a return was opened: kept for that return. It is in no balance."""
 
     @property
     def remaining(self) -> int:
@@ -272,6 +283,8 @@ class Wallet(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """No hold or lot of this wallet is due before this moment."""
     touched_at: Instant
     opened_at: Instant
+    expired: tuple[Expired, ...] = ()
+    """What expired unspent, for returns that come later. It is in no balance."""
 
     @property
     def balance(self) -> Balance:

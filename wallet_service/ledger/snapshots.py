@@ -36,6 +36,7 @@ class Snapshots:
         self._ttl_seconds = ttl_seconds
         self._pending: dict[WalletId, Wallet] = {}
         self._writing: dict[WalletId, Wallet] = {}
+        self._refused_since: float | None = None
         self._wake = asyncio.Event()
         self._reads = Gathering(self._read, batch_max=READ_MAX, in_flight_max=READS_IN_FLIGHT)
 
@@ -55,18 +56,31 @@ class Snapshots:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
     async def _flush(self) -> bool:
-        """Write what is queued; what the cache does not take is kept for the next try: what stands there is older."""
+        """Write what is queued; what the cache does not take is kept for the next try: what stands there is older.
+
+        Not for longer than it stands there: then it has gone by itself, and what was kept may be older than others know.
+        """
         self._writing, self._pending = self._pending, {}
         wallets = list(self._writing.values())
         try:
             for start in range(0, len(wallets), WRITTEN_MAX):
                 if not await self._write(wallets[start : start + WRITTEN_MAX]):
-                    for wallet in wallets[start:]:
-                        self._pending.setdefault(wallet.wallet_id, wallet)
+                    self._keep(wallets[start:])
                     return False
         finally:
             self._writing = {}
+        self._refused_since = None
         return True
+
+    def _keep(self, wallets: Sequence[Wallet]) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._refused_since is None:
+            self._refused_since = now
+        elif now - self._refused_since > self._ttl_seconds:
+            self._refused_since = now
+            return
+        for wallet in wallets:
+            self._pending.setdefault(wallet.wallet_id, wallet)
 
     async def _write(self, wallets: Sequence[Wallet]) -> bool:
         items = [
@@ -76,10 +90,14 @@ class Snapshots:
         return await self._cache.put_if_newer_many(items, ttl_seconds=self._ttl_seconds)
 
     async def get(self, wallet_id: WalletId) -> Wallet | None:
-        """Return the wallet as this process published it last or as it is cached; None if it is not."""
-        return (
-            self._pending.get(wallet_id) or self._writing.get(wallet_id) or await self._reads.get(wallet_id)
-        )
+        """Return the wallet as this process published it a moment ago or as it is cached; None if neither.
+
+        None, too, for what the cache has not taken: others may have changed it since, which only the database knows.
+        """
+        mine = self._pending.get(wallet_id) or self._writing.get(wallet_id)
+        if mine is not None:
+            return mine if self._refused_since is None else None
+        return await self._reads.get(wallet_id)
 
     async def _read(self, wallets: list[WalletId]) -> dict[WalletId, Wallet]:
         raw = await self._cache.get_many([key_of(wallet_id) for wallet_id in wallets])

@@ -205,30 +205,58 @@ CREATE FUNCTION earning.claim(p_lease uuid, p_seconds integer, p_limit integer) 
     SET enable_mergejoin TO 'off'
     AS $$
 #variable_conflict use_column
+declare
+  v_programs text[];
+  v_clocks timestamptz[];
+  v_left integer := p_limit;
+  v_share integer;
+  v_rows integer;
 begin
-  return query
-  with due as materialized (
-    select y.wallet_id, y.customer_ref, p.clock
-    from (
-      select x.program_id, coalesce(x.clock_at, clock_timestamp()) as clock from ledger.program as x
-    ) as p
-    cross join lateral (
-      select z.wallet_id, w.customer_ref
-      from earning.queue as z
-      join ledger.wallet as w on w.wallet_id = z.wallet_id
-      where z.program_id = p.program_id and z.due_at <= p.clock and z.leased_until <= clock_timestamp()
-      order by z.due_at
-      limit p_limit
-      for no key update of z skip locked
-    ) as y
-    limit p_limit
-  )
-  update earning.queue as q
-  set lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second'
-  from due as d
-  -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
-  where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
-  returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+  select
+    array_agg(p.program_id order by p.clock - h.due_at desc, p.program_id),
+    array_agg(p.clock order by p.clock - h.due_at desc, p.program_id)
+  into v_programs, v_clocks
+  from (
+    select x.program_id, coalesce(x.clock_at, clock_timestamp()) as clock from ledger.program as x
+  ) as p
+  cross join lateral (
+    select z.due_at
+    from earning.queue as z
+    where z.program_id = p.program_id and z.due_at <= p.clock and z.leased_until <= clock_timestamp()
+    order by z.due_at
+    limit 1
+  ) as h;
+
+  v_share := greatest(1, p_limit / greatest(1, coalesce(cardinality(v_programs), 0)));
+  -- The second turn is for what the shares left over.
+  for v_turn in 1..2 loop
+    exit when v_programs is null or v_left <= 0;
+    return query
+    with due as materialized (
+      select y.wallet_id, y.customer_ref, p.clock
+      from unnest(v_programs, v_clocks) as p (program_id, clock)
+      cross join lateral (
+        select z.wallet_id, w.customer_ref
+        from earning.queue as z
+        join ledger.wallet as w on w.wallet_id = z.wallet_id
+        where z.program_id = p.program_id and z.due_at <= p.clock and z.leased_until <= clock_timestamp()
+        order by z.due_at
+        limit v_share
+        for no key update of z skip locked
+      ) as y
+      limit v_left
+    )
+    update earning.queue as q
+    set lease = p_lease, leased_until = clock_timestamp() + p_seconds * interval '1 second'
+    from due as d
+    -- Said again outside of the selection: on a spread table the lock inside alone does not keep two claims apart.
+    where q.wallet_id = d.wallet_id and q.leased_until <= clock_timestamp()
+    returning q.wallet_id, q.program_id, ledger.microseconds(d.clock), d.customer_ref;
+    get diagnostics v_rows = row_count;
+    v_left := v_left - v_rows;
+    v_share := v_left;
+    exit when cardinality(v_programs) = 1;
+  end loop;
 end
 $$;
 
@@ -293,6 +321,45 @@ begin
   )
   select coalesce(sum(given.number), 0) into v_closed from given;
   return v_closed;
+end
+$$;
+
+CREATE FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_events json;
+begin
+  select json_agg(n) into v_events
+  from (
+    select
+      e.wallet_id, e.event_id, e.tries + 1 as tries, e.amount, e.clawed_back, e.debt,
+      case when e.tries + 1 < p_tries_max then e.state else 9 end as state,
+      case
+        when e.tries + 1 < p_tries_max then p_now + 1000000 * (2 ^ (e.tries + 1))::bigint
+        else ledger.microseconds('9999-12-31T23:59:59Z')
+      end as due,
+      case
+        when
+          strpos(e.result::text, '\u') = 0 and json_typeof(e.result) = 'object'
+          and coalesce(json_typeof(e.result -> 'reasons'), 'array') = 'array'
+          then
+            jsonb_set(
+              e.result::jsonb, '{reasons}', coalesce((e.result -> 'reasons')::jsonb, '[]') || '["INTERNAL"]'
+            )
+      end as result,
+      case when e.kind = 1 and e.tries + 1 >= p_tries_max then e.order_ref else '' end as wakes
+    from earning.event as e
+    where
+      e.wallet_id = p_wallet_id and e.due_at <= ledger.moment(p_now) and e.due_at < '9999-01-01T00:00:00Z'
+    order by e.due_at, e.received_at, e.event_id
+    limit 1
+  ) as n;
+  perform earning.record(
+    p_lease, array[p_wallet_id], coalesce(v_events, '[]'), '[]', '[]', array[p_wallet_id]
+  );
 end
 $$;
 
@@ -1365,6 +1432,21 @@ begin
     where w.wallet_id = e.wallet_id and e.due_at > e.clock
   )
   select e.wallet_id from early as e where e.due_at <= e.clock;
+end
+$$;
+
+CREATE FUNCTION ledger.free_wallets(p_wallets uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+  return query
+    select w.wallet_id
+    from unnest(p_wallets) as n (wallet_id)
+    cross join lateral (
+      select x.wallet_id from ledger.wallet as x where x.wallet_id = n.wallet_id for no key update skip locked
+    ) as w;
 end
 $$;
 
@@ -2728,6 +2810,9 @@ GRANT ALL ON FUNCTION earning.claim_lookout(p_lease uuid, p_seconds integer, p_p
 REVOKE ALL ON FUNCTION earning.close_slices(p_slices uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.close_slices(p_slices uuid[]) TO wallet_app;
 
+REVOKE ALL ON FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION earning.put_off(p_lease uuid, p_wallet_id uuid, p_now bigint, p_tries_max integer) TO wallet_app;
+
 REVOKE ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION earning.put_policy(p_program_id text, p_before bigint, p_document text, p_actor text, p_reason text) TO wallet_app;
 
@@ -2802,6 +2887,9 @@ GRANT ALL ON FUNCTION ledger.append_with_records(p_wallets ledger.wallet_row[], 
 
 REVOKE ALL ON FUNCTION ledger.due_wallets(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.due_wallets(p_limit integer) TO wallet_app;
+
+REVOKE ALL ON FUNCTION ledger.free_wallets(p_wallets uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.free_wallets(p_wallets uuid[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_wallets(p_wallets uuid[]) TO wallet_app;

@@ -19,6 +19,15 @@ class Difference:
     after: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is different between two documents, and which revisions of drafts they were; 0: a version."""
+
+    differences: tuple[Difference, ...]
+    before_revision: int
+    after_revision: int
+
+
 def differences(before: Ruleset, after: Ruleset) -> tuple[Difference, ...]:
     """Return all differences; rules and groups are compared by their ids, whatever their order."""
     return (

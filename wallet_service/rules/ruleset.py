@@ -229,3 +229,5 @@ class Finding:
     problem: str
     """A word for machines: UNKNOWN_FIELD."""
     message: str
+    advice: bool = False
+    """Worth knowing, and no reason against publishing."""

@@ -13,7 +13,7 @@ from wallet_service.ledger.programs import Programs
 from wallet_service.ledger.service import left
 from wallet_service.rules import store
 from wallet_service.rules.compiler import Compiled, compiled
-from wallet_service.rules.differing import Difference, differences
+from wallet_service.rules.differing import Comparison, differences
 from wallet_service.rules.document import parsed, written
 from wallet_service.rules.live import Rulesets, read_all_campaigns, read_all_segments
 from wallet_service.rules.publication import (
@@ -69,15 +69,21 @@ class Authoring:
 
     async def publish(
         self, program_id: ProgramId, source: str | int, expected: int, effective_at: Instant | None, by: Accountable,
-        deadline: float,
+        deadline: float, *, expected_revision: int | None = None,
     ) -> Publication | Refusal:  # fmt: skip
-        """Make a draft, or an older version, the next version; without a time, in force at once."""
+        """Make a draft, or an older version, the next version; without a time, in force at once.
+
+        With an expected revision it is the draft that somebody has looked at, or nothing: what is published below is
+        the very document whose revision is compared here.
+        """
         program = await self._programs.reread(program_id, left(deadline))
         if program is None:
             return _no_program()
         found = await self._document(program_id, source, deadline)
         if isinstance(found, Refusal):
             return found
+        if expected_revision is not None and _revision(found) != expected_revision:
+            return _draft_changed(_revision(found))
         ruleset = await _read(found, await self._known(program_id, deadline))
         if isinstance(ruleset, Refusal):
             return ruleset
@@ -116,9 +122,9 @@ class Authoring:
 
     async def compare(
         self, program_id: ProgramId, before: str | int, after: str | int, deadline: float
-    ) -> tuple[Difference, ...] | Refusal:
+    ) -> Comparison | Refusal:
         """Answer what is different between two drafts or versions that can be read."""
-        rulesets = []
+        rulesets, revisions = [], []
         for source in (before, after):
             found = await self._document(program_id, source, deadline)
             if isinstance(found, Refusal):
@@ -127,7 +133,10 @@ class Authoring:
             if ruleset is None:
                 return _invalid(findings)
             rulesets.append(ruleset)
-        return differences(*rulesets)
+            revisions.append(_revision(found))
+        return Comparison(
+            differences=differences(*rulesets), before_revision=revisions[0], after_revision=revisions[1]
+        )
 
     async def put_campaign(
         self, program_id: ProgramId, campaign: Campaign, by: Accountable, deadline: float
@@ -225,6 +234,18 @@ async def _read(found: Draft | Publication, known: _Known) -> Ruleset | Refusal:
     return _invalid(findings) if ruleset is None else ruleset
 
 
+def _revision(found: Draft | Publication) -> int:
+    return found.revision if isinstance(found, Draft) else 0
+
+
+def _draft_changed(revision: int) -> Refusal:
+    detail = "The draft is another one than was looked at." if revision else "Only a draft has a revision."
+    return Refusal(
+        reason=Reason.VERSION_MISMATCH if revision else Reason.FIELD_INVALID, field="expected_draft_revision",
+        detail=detail, facts={"revision": str(revision)} if revision else {},
+    )  # fmt: skip
+
+
 def _no_program() -> Refusal:
     return Refusal(reason=Reason.PROGRAM_NOT_FOUND, field="program_id")
 
@@ -239,6 +260,7 @@ def _second_person_needed(maker: str) -> Refusal:
 
 
 def _invalid(findings: Sequence[Finding]) -> Refusal:
+    findings = [each for each in findings if not each.advice]
     first = findings[0]
     return Refusal(
         reason=Reason.RULESET_INVALID, field="draft", detail=f"{first.path}: {first.message}",

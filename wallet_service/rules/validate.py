@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,7 +29,7 @@ ID_MAX: Final = 64
 def read_ruleset(
     text: str, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
 ) -> tuple[Ruleset | None, tuple[Finding, ...]]:
-    """Return the ruleset of a JSON document, or None and all that is wrong with it.
+    """Return the ruleset of a JSON document, or None, and all that is wrong with it; advice leaves it sound.
 
     `segments` are those that there are; None: any may be named.
     """
@@ -37,13 +37,13 @@ def read_ruleset(
     if ruleset is None:
         return None, findings
     findings = validated(ruleset, campaigns, segments)
-    return (None if findings else ruleset), findings
+    return (ruleset if all(each.advice for each in findings) else None), findings
 
 
 def validated(
     ruleset: Ruleset, campaigns: Mapping[str, Campaign], segments: Collection[str] | None = None
 ) -> tuple[Finding, ...]:
-    """Return all findings, in the order of the document."""
+    """Return all findings, in the order of the document; advice last."""
     size = sum(_conditions(rule) for rule in ruleset.rules)
     if size > CONDITIONS_MAX or len(ruleset.rules) > RULES_MAX or len(ruleset.groups) > GROUPS_MAX:
         # What is that large is not looked at further: comparing rules with each other would take too long.
@@ -60,7 +60,15 @@ def validated(
     findings += _of_multipliers(ruleset)
     if not findings:
         findings += islice(conflicts(ruleset), document.FINDINGS_MAX)
-    return tuple(findings[: document.FINDINGS_MAX])
+    return tuple(islice(chain(findings, _advice(ruleset)), document.FINDINGS_MAX))
+
+
+def _advice(ruleset: Ruleset) -> Iterator[Finding]:
+    message = "No customer has a tier yet: until memberships come, the rule gives nothing to anybody."
+    for index, rule in enumerate(ruleset.rules):
+        if rule.when.tiers:
+            path = f"rules[{index}].when.tiers"
+            yield Finding(path=path, problem="MATCHES_NOBODY_YET", message=message, advice=True)
 
 
 def findings_of_campaign(campaign: Campaign) -> tuple[Finding, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
-from wallet_service.rules.model import Award, AwardKind, Period, Priced, Trim
+from wallet_service.rules.model import Award, AwardKind, Beaten, Period, Trim
 from wallet_service.rules.ruleset import PERCENT
+from wallet_service.rules.units import Units
 
-CENTS: int = 100
-_PERIODS = {
+NO_RULE: Final = "No rule gives anything for this."
+_PERIODS: Final = {
     Period.ORDER: "one order",
     Period.DAY: "one day",
     Period.MONTH: "one month",
@@ -17,29 +18,16 @@ _PERIODS = {
 }
 
 
-def explain(award: Award) -> str:
-    """Return the reasons of one award. Money has two decimals; amounts of the asset are whole units, as it counts them."""
-    said = [f"{award.title}: {_reckoned(award)} gives {award.uncapped}."]
-    said += [_trimmed(trim) for trim in award.trims]
+def explain(award: Award, units: Units) -> str:
+    """Return the reasons of one award: amounts in the program's asset, what was bought in money."""
+    said = [f"{award.title}: {_reckoned(award, units)}."]
+    said += [_trimmed(trim, units) for trim in award.trims]
     if award.trims:
         place = f", and takes no other rule's place ({award.aside})" if award.aside else ""
-        said.append(f"So it gives {award.amount}{place}.")
-    said += [
-        f"Instead of {beaten.amount} by rule {beaten.rule_id}, which gave way ({beaten.group})."
-        for beaten in award.beaten
-    ]
+        said.append(f"So it gives {units.given(award.amount)}{place}.")
+    said += [_instead(beaten, units) for beaten in award.beaten]
     said.append(f"(Rule {award.rule_id}, version {award.ruleset_version}.)")
     return " ".join(said)
-
-
-def explained(priced: Priced) -> str:
-    """Return the reasons of all that was given, one line an award."""
-    return "\n".join(explain(award) for award in priced.awards) or "No rule gives anything for this."
-
-
-def money(minor: int) -> str:
-    """Return money as people write it: 1234 is 12.34."""
-    return f"{minor // CENTS}.{minor % CENTS:02d}"
 
 
 def percent(basis_points: int) -> str:
@@ -48,29 +36,41 @@ def percent(basis_points: int) -> str:
     return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + " %"
 
 
-def _reckoned(award: Award) -> str:
+def _reckoned(award: Award, units: Units) -> str:
+    gives = f"gives {units.given(award.uncapped)}"
     match award.kind:
         case AwardKind.BASIS_POINTS:
-            return f"{percent(award.rate)} of {money(award.base)}"
+            return f"{percent(award.rate)} of {units.money(award.base)} {gives}"
         case AwardKind.FIXED:
-            return f"{award.rate} once"
+            return f"{units.given(award.uncapped)} once"
         case AwardKind.FIXED_PER_LINE:
-            return f"{award.rate} for each of {award.base} lines"
+            return f"{units.amount(award.rate)} for each of {_counted(award.base, 'line')} {gives}"
         case AwardKind.PER_UNIT:
-            return f"{award.rate} for each of {award.base} pieces"
+            return f"{units.amount(award.rate)} for each of {_counted(award.base, 'piece')} {gives}"
         case AwardKind.LADDER:
-            return f"{money(award.base)} reaches the step from {money(award.threshold_minor)}, which"
+            step = units.money(award.threshold_minor)
+            return f"{units.money(award.base)} reaches the step from {step}, which {gives}"
         case AwardKind.MULTIPLIER:
-            return f"{award.rate - PERCENT} % on top of {award.base}"
+            return f"{award.rate - PERCENT} % on top of {units.amount(award.base)} {gives}"
         case _:
             assert_never(award.kind)
 
 
-def _trimmed(trim: Trim) -> str:
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _instead(beaten: Beaten, units: Units) -> str:
+    return (
+        f"Instead of {units.given(beaten.amount)} by rule {beaten.rule_id}, which gave way ({beaten.group})."
+    )
+
+
+def _trimmed(trim: Trim, units: Units) -> str:
     whose = "all rules together" if trim.cap_key.startswith("all/") else "this rule"
     if trim.period is Period.BUDGET:
         whose = "this campaign"
     return (
-        f"At most {trim.limit} for {_PERIODS[trim.period]} by {whose}, of which {trim.left} was left:"
-        f" {trim.by} less."
+        f"At most {units.amount(trim.limit)} for {_PERIODS[trim.period]} by {whose},"
+        f" of which {units.given(trim.left)} was left: {units.amount(trim.by)} less."
     )

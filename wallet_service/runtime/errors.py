@@ -33,6 +33,11 @@ class DatabaseUnavailable(DatabaseError):
 class DatabaseConflict(DatabaseError):
     """Definitely not applied: a deadlock, a serialization failure or a lock wait that ended. Try again at once."""
 
+    @property
+    def lock_wait_ended(self) -> bool:
+        """Whether somebody else kept a row for longer than one waits for it."""
+        return self.sqlstate == "55P03"
+
 
 class DatabaseTimeout(DatabaseError):
     """Definitely not applied: the server itself ended the statement at its time limit."""

@@ -43,6 +43,8 @@ class Call:
     trace_id: str = ""
     """32 lower-case hex digits, or empty when the caller sent no trace."""
     parent_span_id: str = ""
+    only_finishes: bool = False
+    """Let in through the room that is kept for what finishes something: nothing else may begin in it."""
 
     def remaining_seconds(self) -> float:
         """Return how long the answer is still wanted; never negative."""

@@ -33,7 +33,7 @@ from wallet_service.transport.call import Call, Caller
 from wallet_service.transport.deadlines import Deadlines
 from wallet_service.transport.gate import Gate
 from wallet_service.transport.scopes import MethodRule
-from wallet_service.transport.status import code_of, trailers_of
+from wallet_service.transport.status import PUSHBACK_MS, code_of, trailers_of
 from wallet_service.transport.telemetry import DoorTelemetry
 from wallet_service.transport.trace import NO_TRACE, TraceParent, parse_traceparent
 from wallet_service.transport.validation import first_violation
@@ -75,8 +75,7 @@ class DoorLimits:
     stream_write_seconds_max: float = 10.0
     """A watcher that takes nothing for so long is cut off."""
     message_bytes_max: int = 4 << 20
-    pushback_ms: int = 100
-    """What an overloaded process asks a client to wait before it tries again."""
+    pushback_ms: int = PUSHBACK_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +118,12 @@ class Door:
             refusal = gate.refusal(rule)
             if refusal is not None:
                 return self._refuse(context, refusal)
+            crowded = gate.crowded
             gate.enter()
             try:
-                call, message, trace = self._admit(raw, context, self._unary_seconds(context))
+                call, message, trace = self._admit(
+                    raw, context, self._unary_seconds(context), crowded=crowded
+                )
                 if telemetry.on:
                     return await self._observed(room, message, call, trace, context)
                 with self._deadlines.until(call.deadline):
@@ -164,7 +166,9 @@ class Door:
         asked: float | None = context.time_remaining()
         return limits.deadline_default_seconds if asked is None else min(asked, limits.deadline_max_seconds)
 
-    def _admit(self, raw: bytes, context: Context, seconds: float) -> tuple[Call, Message, TraceParent]:
+    def _admit(
+        self, raw: bytes, context: Context, seconds: float, *, crowded: bool = False
+    ) -> tuple[Call, Message, TraceParent]:
         """Check everything that can be checked before the room is called; raises RefusedError."""
         deadline = time.monotonic() + seconds
         authorization: str | None = None
@@ -185,6 +189,7 @@ class Door:
             deadline=deadline,
             trace_id=trace.trace_id,
             parent_span_id=trace.span_id,
+            only_finishes=crowded,
         )
         return call, message, trace
 

@@ -45,6 +45,11 @@ class Gate:
             return _OVERLOADED
         return None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether only the room is left that is kept for calls that finish something."""
+        return self.in_flight >= self._ordinary_max
+
     def stream_refusal(self) -> Refusal | None:
         """Return why a stream may not be opened now, or None."""
         if self.closing:

@@ -11,6 +11,8 @@ from google.rpc.status_pb2 import Status as RpcStatus
 
 from wallet_service.kernel.errors import DOMAIN, Reason, Refusal, Status
 
+PUSHBACK_MS: Final = 100
+"""What an overloaded process asks a client to wait before it tries again."""
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -31,6 +33,11 @@ def trailers_of(refusal: Refusal, pushback_ms: int = 0) -> Trailers:
     detail.Pack(ErrorInfo(reason=refusal.reason.name, domain=DOMAIN, metadata=facts))
     status = RpcStatus(code=refusal.reason.status.value, message=refusal.message, details=[detail])
     details = (_DETAILS_KEY, status.SerializeToString())
-    if refusal.reason is Reason.OVERLOADED and pushback_ms:
-        return (details, (_PUSHBACK_KEY, str(pushback_ms)))
+    if pushback_ms and (wait_ms := retry_after_ms(refusal, pushback_ms)):
+        return (details, (_PUSHBACK_KEY, str(wait_ms)))
     return (details,)
+
+
+def retry_after_ms(refusal: Refusal, pushback_ms: int = PUSHBACK_MS) -> int:
+    """Return how long the caller is asked to wait before it tries again; 0: nothing is asked."""
+    return pushback_ms if refusal.reason is Reason.OVERLOADED else 0

@@ -105,12 +105,17 @@ class Rules:
         actor: str,
         reason: str,
         effective_at: datetime | None = None,
+        expected_draft_revision: int | None = None,
         timeout_seconds: float | None = None,
     ) -> PublishedRuleset:
-        """Make a draft, or an older version, the version after the expected one; in force at once unless said."""
+        """Make a draft, or an older version, the version after the expected one; in force at once unless said.
+
+        With the revision of the draft that was looked at, a draft that has changed since is refused.
+        """
         request = PublishRulesetRequest(
             program_id=program_id, source=ruleset_source(source), expected_version=expected_version,
             effective_at=None if effective_at is None else stamp(effective_at),
+            expected_draft_revision=expected_draft_revision,
             accountability=Accountability(actor=actor, reason=reason),
         )  # fmt: skip
         response = await self._calls.unary(

@@ -69,10 +69,18 @@ def refused_in_batch(refusal: OperationRefusal | EventRefusal, *, sent_id: str =
             reason=refusal.reason,
             field=refusal.field,
             message=refusal.message,
+            facts=dict(refusal.metadata),
+            retry_after_seconds=_asked_wait(refusal),
         )
     )
     error.sent_id = sent_id
     return error
+
+
+def _asked_wait(refusal: OperationRefusal | EventRefusal) -> float | None:
+    if isinstance(refusal, EventRefusal) or not refusal.retry_after_ms:
+        return None
+    return refusal.retry_after_ms / 1_000
 
 
 def refused_call(error: grpc.aio.AioRpcError) -> WalletError:

@@ -161,7 +161,8 @@ class _Desk:
         await self._put_items(wanted, there, only_new=True)
         number, document = await newest(self._client, self._program)
         same = not wanted.text or (bool(document) and not ruleset_differences(document, wanted.text))
-        if not same and not await self._put_draft(wanted.text, draft):
+        revision = None if same else await self._put_draft(wanted.text, draft)
+        if not same and revision is None:
             return EXIT_FOUND
         if publish:
             await self._put_items(wanted, there, only_new=False)
@@ -169,20 +170,23 @@ class _Desk:
             typer.echo(f"version {number} says the same: nothing to publish")
         elif publish:
             made = await self._client.rules.publish(
-                self._program, draft, expected_version=number, actor=self._actor, reason=self._reason
-            )
+                self._program, draft, expected_version=number, actor=self._actor, reason=self._reason,
+                # What was written just now, and not what somebody else has made of it since.
+                expected_draft_revision=revision,
+            )  # fmt: skip
             typer.echo(f"version {made.version} is published")
         return 0
 
-    async def _put_draft(self, text: str, draft: str) -> bool:
+    async def _put_draft(self, text: str, draft: str) -> int | None:
+        """Write the draft; returns its revision, or None if something is wrong with it."""
         kept = await self._client.rules.put_draft(
             self._program, draft, text, actor=self._actor, reason=self._reason
         )
-        if kept.findings:
-            say_findings(kept.findings)
-            return False
+        say_findings(kept.findings)
+        if not all(finding.advice for finding in kept.findings):
+            return None
         typer.echo(f"draft {draft}: revision {kept.revision}, nothing is wrong")
-        return True
+        return kept.revision
 
     async def _put_items(self, wanted: Configuration, there: Configuration, *, only_new: bool) -> None:
         """Write campaigns and segments: what nobody asks for yet, or what differs from what is in force."""

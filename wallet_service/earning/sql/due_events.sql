@@ -1,7 +1,7 @@
 -- Promise: answers the events that are due in these wallets by these moments, at most so many of each, in the order in
 -- which they are to be worked on.
 select
-  e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id,
+  e.wallet_id, e.event_id, e.program_id, e.kind, e.state, e.source, e.source_event_id, e.order_ref,
   ledger.microseconds(e.occurred_at) as occurred_at, ledger.microseconds(e.received_at) as received_at,
   ledger.microseconds(e.due_at) as due_at, e.tries, e.amount, e.clawed_back, e.debt, e.content, e.result
 from unnest($1::uuid[], $2::bigint[]) as c (wallet_id, now)

@@ -21,17 +21,16 @@ from wallet_service.earning.model import (
     Result,
     value_of,
 )
+from wallet_service.earning.store.rows import event_of
 from wallet_service.fraud.model import Traces
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, Instant
 from wallet_service.kernel.ids import ProgramId, WalletId
-from wallet_service.runtime.session import Row, Statements
+from wallet_service.runtime.session import Statements
 from wallet_service.runtime.statements import load_statements
 
 _NO_TRACES: Final = Traces()
 _SQL: Final = load_statements("wallet_service.earning")
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-_content: Final = msgspec.json.Decoder(Content).decode
-_result: Final = msgspec.json.Decoder(Result).decode
 _policy: Final = msgspec.json.Decoder(Policy, strict=False).decode
 
 
@@ -67,16 +66,6 @@ class Written:
     release: list[WalletId] = field(default_factory=list)
     known: Mapping[EventId, Result] = field(default_factory=dict)
     """What stands written as results; one that is still the same is not written again."""
-
-
-def _event(row: Row) -> Event:
-    return Event(
-        wallet_id=WalletId(str(row["wallet_id"])), event_id=EventId(str(row["event_id"])),
-        program_id=ProgramId(row["program_id"]), kind=EventKind(row["kind"]), state=EventState(row["state"]),
-        source=row["source"], source_event_id=row["source_event_id"], occurred_at=Instant(row["occurred_at"]),
-        received_at=Instant(row["received_at"]), due_at=Instant(row["due_at"]), tries=row["tries"], amount=row["amount"],
-        clawed_back=row["clawed_back"], debt=row["debt"], content=_content(row["content"]), result=_result(row["result"]),
-    )  # fmt: skip
 
 
 def _json(value: object) -> str:
@@ -135,7 +124,7 @@ async def read_due(
         _SQL["due_events"], [c.wallet_id for c in claims], [c.now for c in claims], limit,
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def read_purchases(
@@ -147,7 +136,7 @@ async def read_purchases(
         _SQL["purchases"], [wallet_id for wallet_id, _ in named], [ref for _, ref in named],
         timeout_seconds=timeout_seconds,
     )  # fmt: skip
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def read_orders_elsewhere(
@@ -166,7 +155,7 @@ async def read_indebted(
 ) -> list[Event]:
     """Return events on which something is owed, the oldest first."""
     rows = await db.fetch(_SQL["indebted"], list(wallets), timeout_seconds=timeout_seconds)
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def read_pace(
@@ -206,7 +195,7 @@ def _row(event: Event, written: Result | None) -> dict[str, Any]:
     return {
         "wallet_id": event.wallet_id, "event_id": event.event_id, "state": int(event.state), "due": event.due_at,
         "tries": event.tries, "amount": event.amount, "clawed_back": event.clawed_back, "debt": event.debt,
-        "result": None if event.result is written else msgspec.Raw(_encode(event.result)), "wakes": wakes,
+        "result": None if event.result is written or event.unread else msgspec.Raw(_encode(event.result)), "wakes": wakes,
     }  # fmt: skip
 
 
@@ -227,6 +216,15 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
         written.release, timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return {WalletId(str(row[0])) for row in rows}
+
+
+async def put_off(
+    db: Statements, lease: str, claim: Claim, tries_max: int, *, timeout_seconds: float
+) -> None:
+    """Count a try of the event that is due first in a leased wallet, and give the wallet back."""
+    await db.fetchval(
+        _SQL["put_off"], lease, claim.wallet_id, claim.now, tries_max, timeout_seconds=timeout_seconds
+    )
 
 
 async def take_slice(
@@ -252,7 +250,7 @@ async def read_event(
 ) -> Event | None:
     """Return an event of a wallet."""
     row = await db.fetchrow(_SQL["event"], wallet_id, event_id, timeout_seconds=timeout_seconds)
-    return None if row is None else _event(row)
+    return None if row is None else event_of(row)
 
 
 async def read_events(
@@ -264,7 +262,7 @@ async def read_events(
     rows = await db.fetch(
         _SQL["events"], wallet_id, before[0], before[1], chosen, limit, timeout_seconds=timeout_seconds
     )
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def review(

@@ -2,7 +2,7 @@
 -- about it: as acted on, and as limits in shadow would have had it.
 select
   r.reason, r.shadow, j.subject_kind, case when r.shadow then j.shadow_verdict else j.verdict end as verdict,
-  count(*) as number, sum(j.amount_minor)::bigint as amount_minor, count(distinct j.wallet_id) as wallets
+  count(*) as number, least(sum(j.amount_minor), 9e18)::bigint as amount_minor, count(distinct j.wallet_id) as wallets
 from fraud.judgement as j
 cross join lateral (
   select x.reason, false as shadow from jsonb_array_elements_text(j.reasons) as x (reason)

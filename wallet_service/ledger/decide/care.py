@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from wallet_service.kernel.clock import NEVER
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import Adjust, Close, Expire, Freeze, Unfreeze
+from wallet_service.ledger.decide import expired as gone
 from wallet_service.ledger.decide import lots as lot
 from wallet_service.ledger.decide.draft import Draft, detail_of
 from wallet_service.ledger.decide.grants import refusal_to_receive
@@ -46,16 +47,22 @@ def _set_aside(
 
 
 def _freeze_credit(draft: Draft, credit: Credit, command: Freeze) -> Credit:
-    """Freeze what a credit brought: what is pending, and of the rest what is still there."""
+    """Freeze what a credit brought: what is pending, and of the rest what is still there.
+
+    What expired of it stands in for as much of other value: that stays free.
+    """
     pending = credit.pending
-    available = max(0, min(draft.available, credit.remaining - credit.frozen - pending))
+    rest = credit.remaining - credit.frozen - gone.total(credit.frozen_expired) - pending
     waiting = lot.one(credit.expires_at, pending)
     _set_aside(draft, Account.PENDING, pending, waiting, credit.credit_id, command)
-    lots, _ = lot.take_expiring_at(draft.available_lots, credit.expires_at, available)
-    _set_aside(draft, Account.AVAILABLE, available, lots, credit.credit_id, command)
+    loose = gone.split(draft.expired, draft.available_lots, credit, rest)
+    available = lots_total(loose.lots)
+    _set_aside(draft, Account.AVAILABLE, available, loose.lots, credit.credit_id, command)
+    draft.expired = loose.expired_left
     return replace(
         credit, pending=0, frozen=credit.frozen + pending + available,
-        frozen_from_pending=credit.frozen_from_pending + pending, frozen_lots=lot.put(credit.frozen_lots, lots),
+        frozen_from_pending=credit.frozen_from_pending + pending, frozen_lots=lot.put(credit.frozen_lots, loose.lots),
+        frozen_expired=gone.put(credit.frozen_expired, loose.expired),
     )  # fmt: skip
 
 
@@ -96,9 +103,26 @@ def _unfreeze_credit(draft: Draft, credit: Credit, command: Unfreeze) -> Credit:
     available = credit.frozen - pending
     waiting = lot.one(credit.expires_at, pending)
     _give_free(draft, Account.PENDING, pending, waiting, credit.credit_id, command)
+    _give_back_expired(draft, credit, command)
     _give_free(draft, Account.AVAILABLE, available, credit.frozen_lots, credit.credit_id, command)
     draft.expire_lots()
-    return replace(credit, pending=credit.pending + pending, frozen=0, frozen_from_pending=0, frozen_lots=())
+    return replace(
+        credit, pending=credit.pending + pending, frozen=0, frozen_from_pending=0, frozen_lots=(),
+        frozen_expired=(),
+    )  # fmt: skip
+
+
+def _give_back_expired(draft: Draft, credit: Credit, command: Unfreeze) -> None:
+    """Leave what had expired to other returns; it pays first what is owed, as it would have done unexpired."""
+    owed = min(max(0, -draft.available), gone.total(credit.frozen_expired))
+    paid = gone.split(credit.frozen_expired, (), credit, owed)
+    if owed:
+        detail = detail_of(command.actor, command.reason)
+        draft.post(
+            EntryKind.UNFREEZE, Account.EXPIRED, Account.AVAILABLE, owed, gone.as_lots(paid.expired),
+            credit.credit_id, command.operation_id, detail,
+        )  # fmt: skip
+    draft.expired = gone.put(draft.expired, paid.expired_left)
 
 
 def adjust(draft: Draft, command: Adjust) -> Refusal | None:
@@ -167,6 +191,7 @@ def close(draft: Draft, command: Close) -> Refusal | None:
                 detail,
             )
     draft.frozen_by_hand = ()
+    draft.expired = ()  # nothing comes back to a closed wallet
     draft.state = WalletState.CLOSED
     draft.changed = True
     return None

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from wallet_service.kernel.clock import MICROSECONDS_PER_SECOND, NEVER, Instant
 from wallet_service.kernel.ids import WalletId
+from wallet_service.ledger.decide import expired as gone
 from wallet_service.ledger.decide import lots as lot
 from wallet_service.ledger.decide.lots import Lots
 from wallet_service.ledger.model import (
@@ -54,7 +55,7 @@ class Draft:
     """A wallet's working copy inside one decision. Nothing outside `decide` sees it."""
 
     __slots__ = (
-        "available", "available_lots", "changed", "closed", "entries", "frozen", "frozen_by_hand", "frozen_lots",
+        "available", "available_lots", "changed", "closed", "entries", "expired", "frozen", "frozen_by_hand", "frozen_lots",
         "head", "holds", "next_due_at", "now", "pending", "pending_lots", "reserved", "state", "terms", "version",
         "wallet",
     )  # fmt: skip
@@ -70,6 +71,7 @@ class Draft:
         self.pending_lots, self.available_lots = wallet.pending_lots, wallet.available_lots
         self.frozen_lots, self.frozen_by_hand = wallet.frozen_lots, wallet.frozen_by_hand
         self.holds = wallet.holds
+        self.expired = wallet.expired
         self.head, self.version, self.next_due_at = wallet.head, wallet.version, wallet.next_due_at
         self.entries: list[Entry] = []
         self.closed: list[Reservation] = []
@@ -87,6 +89,8 @@ class Draft:
         self._leave(source, amount, lots)
         self._enter(target, amount, lots)
         self.version += 1
+        if target is Account.EXPIRED:
+            self.expired = gone.remember(self.expired, lots, self.version, self.now)
         balance = self.balance()
         said = canonical(
             self.version, kind, source, target, amount, balance, subject_id, act_id, lots, detail, self.now
@@ -186,7 +190,7 @@ class Draft:
             frozen=self.frozen, version=self.version, revision=wallet.revision + 1,
             pending_lots=self.pending_lots, available_lots=self.available_lots, frozen_lots=self.frozen_lots,
             frozen_by_hand=self.frozen_by_hand, holds=self.holds, head=self.head, next_due_at=self.next_due_at,
-            touched_at=self.now, opened_at=wallet.opened_at,
+            touched_at=self.now, opened_at=wallet.opened_at, expired=self.expired,
         )  # fmt: skip
 
     def reckon_due(self) -> None:

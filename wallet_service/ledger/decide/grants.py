@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import ClawBack, CreditOutcome, Grant, Mature, Restore
+from wallet_service.ledger.decide import expired as gone
 from wallet_service.ledger.decide import lots as lot
 from wallet_service.ledger.decide.checkout import find
 from wallet_service.ledger.decide.draft import Draft, detail_of
@@ -84,7 +85,9 @@ def grant(draft: Draft, known: Known, command: Grant) -> tuple[CreditOutcome | R
 def as_granted(credit: Credit) -> Credit:
     """Return a credit as Grant first answered it."""
     pending = credit.amount if credit.granted_pending else 0
-    return replace(credit, pending=pending, frozen=0, frozen_from_pending=0, frozen_lots=(), clawed_back=0)
+    return replace(
+        credit, pending=pending, frozen=0, frozen_from_pending=0, frozen_lots=(), clawed_back=0, frozen_expired=()
+    )  # fmt: skip
 
 
 def mature(draft: Draft, credit: Credit, command: Mature) -> Credit | Refusal:
@@ -108,29 +111,48 @@ def mature(draft: Draft, credit: Credit, command: Mature) -> Credit | Refusal:
 
 
 def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refusal:
-    """Take back from what is frozen, then pending, then available: what was set aside for this goes first."""
+    """Take back from what is frozen, then pending, then the rest: what was set aside for this goes first.
+
+    What expired unspent is taken back there, and costs the customer nothing a second time.
+    """
     if draft.state is WalletState.CLOSED:
         return Refusal(reason=Reason.WALLET_CLOSED, field="wallet")
     if command.amount > credit.remaining:
         return Refusal(
             reason=Reason.ABOVE_CREDIT, field="amount_minor", facts={"left_minor": str(credit.remaining)}
         )
-    frozen = min(command.amount, credit.frozen)
-    waiting = min(frozen, credit.frozen_from_pending)
-    set_aside, left = lot.take_expiring_at(credit.frozen_lots, credit.expires_at, frozen - waiting)
-    pending = min(command.amount - frozen, credit.pending)
-    available = command.amount - frozen - pending
+    waiting = min(command.amount, credit.frozen_from_pending)
+    aside = gone.split(credit.frozen_expired, credit.frozen_lots, credit, command.amount - waiting)
+    frozen = waiting + lots_total(aside.lots)
+    left = command.amount - frozen - gone.total(aside.expired)
+    pending = min(left, credit.pending)
+    loose = gone.split(draft.expired, draft.available_lots, credit, left - pending)
+    available = left - pending - gone.total(loose.expired)
     lowest = 0 if command.stop_at_zero else draft.terms.floor_minor
     if available and draft.available - available < lowest:
-        there = max(0, draft.available - lowest)
-        facts = {"available_minor": str(draft.available), "possible_minor": str(frozen + pending + there)}
+        possible = command.amount - available + max(0, draft.available - lowest)
+        facts = {"available_minor": str(draft.available), "possible_minor": str(possible)}
         return Refusal(reason=Reason.BELOW_FLOOR, field="amount_minor", facts=facts)
-    detail = detail_of(command.actor, command.reason)
+    expired = gone.put(aside.expired, loose.expired)
+    draft.expired = loose.expired_left
     sources = (
-        (Account.FROZEN, frozen, lot.put(lot.one(credit.expires_at, waiting), set_aside)),
+        (Account.FROZEN, frozen, lot.put(lot.one(credit.expires_at, waiting), aside.lots)),
         (Account.PENDING, pending, lot.one(credit.expires_at, pending)),
-        (Account.AVAILABLE, available, _available_lots(draft, credit, available)),
+        (Account.EXPIRED, gone.total(expired), gone.as_lots(expired)),
+        (Account.AVAILABLE, available, loose.lots),
     )
+    _take_back(draft, credit, command, sources)
+    return replace(
+        credit, frozen=credit.frozen - frozen, pending=credit.pending - pending,
+        frozen_from_pending=credit.frozen_from_pending - waiting, frozen_lots=aside.lots_left,
+        clawed_back=credit.clawed_back + command.amount, frozen_expired=aside.expired_left,
+    )  # fmt: skip
+
+
+def _take_back(
+    draft: Draft, credit: Credit, command: ClawBack, sources: tuple[tuple[Account, int, lot.Lots], ...]
+) -> None:
+    detail = detail_of(command.actor, command.reason)
     for source, amount, lots in sources:
         if amount:
             draft.post(
@@ -143,16 +165,6 @@ def claw_back(draft: Draft, credit: Credit, command: ClawBack) -> Credit | Refus
                 command.operation_id,
                 detail,
             )
-    return replace(
-        credit, frozen=credit.frozen - frozen, pending=credit.pending - pending,
-        frozen_from_pending=credit.frozen_from_pending - waiting, frozen_lots=left,
-        clawed_back=credit.clawed_back + command.amount,
-    )  # fmt: skip
-
-
-def _available_lots(draft: Draft, credit: Credit, amount: int) -> lot.Lots:
-    there = lots_total(draft.available_lots)
-    return lot.take_expiring_at(draft.available_lots, credit.expires_at, min(amount, there))[0]
 
 
 def restore(draft: Draft, known: Known, command: Restore) -> Reservation | Refusal:

@@ -82,6 +82,14 @@ async def lock(session: Statements, wallets: Sequence[WalletId], *, timeout_seco
     await session.execute(_SQL["lock"], sorted(wallets), timeout_seconds=timeout_seconds)
 
 
+async def free_of(
+    session: Statements, wallets: Sequence[WalletId], *, timeout_seconds: float
+) -> frozenset[WalletId]:
+    """Return which of the wallets nobody holds at this moment."""
+    rows = await session.fetch(_SQL["free_wallets"], sorted(wallets), timeout_seconds=timeout_seconds)
+    return frozenset(WalletId(str(row["wallet_id"])) for row in rows)
+
+
 @dataclass(slots=True)
 class Written:
     """What a batch decided, gathered as the rows that are written."""

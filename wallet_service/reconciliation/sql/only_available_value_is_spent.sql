@@ -11,8 +11,8 @@ with way (kind, source, target) as (
     (5, 3, 2), (6, 3, 2), -- release and expiry of a reservation: back to available
     (7, 2, 7), (7, 1, 7), (7, 4, 7), -- expiry of lots; closing a wallet forfeits what is pending and frozen too
     (8, 1, 4), (8, 2, 4), -- freeze
-    (9, 4, 1), (9, 4, 2), -- unfreeze
-    (10, 4, 8), (10, 1, 8), (10, 2, 8), -- claw back
+    (9, 4, 1), (9, 4, 2), (9, 7, 2), -- unfreeze; what had expired meanwhile pays what is owed
+    (10, 4, 8), (10, 1, 8), (10, 2, 8), (10, 7, 8), -- claw back, also of what had expired
     (11, 6, 2), -- restore: redeemed to available
     (12, 9, 2), (12, 2, 9) -- adjust
 )

@@ -122,6 +122,72 @@ RETURN_STAGE_REJECTED: ReturnStage.ValueType  # 3
 """What was frozen is free again."""
 Global___ReturnStage: _TypeAlias = ReturnStage  # noqa: Y015
 
+class _AwardKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AwardKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AWARD_KIND_UNSPECIFIED: _AwardKind.ValueType  # 0
+    AWARD_KIND_BASIS_POINTS: _AwardKind.ValueType  # 1
+    """`rate` basis points of `base`, which is money."""
+    AWARD_KIND_FIXED: _AwardKind.ValueType  # 2
+    """`rate` units of the asset, once."""
+    AWARD_KIND_FIXED_PER_LINE: _AwardKind.ValueType  # 3
+    """`rate` units of the asset for each of `base` lines."""
+    AWARD_KIND_PER_UNIT: _AwardKind.ValueType  # 4
+    """`rate` units of the asset for each of `base` pieces."""
+    AWARD_KIND_LADDER: _AwardKind.ValueType  # 5
+    """`base`, which is money, reaches the step from `threshold_minor`."""
+    AWARD_KIND_MULTIPLIER: _AwardKind.ValueType  # 6
+    """`rate` per cent of `base`, which is in units of the asset and given by other awards: 200 gives as much again."""
+
+class AwardKind(_AwardKind, metaclass=_AwardKindEnumTypeWrapper):
+    """How a rule reckons; what `base` and `rate` of an award count follows from it."""
+
+AWARD_KIND_UNSPECIFIED: AwardKind.ValueType  # 0
+AWARD_KIND_BASIS_POINTS: AwardKind.ValueType  # 1
+"""`rate` basis points of `base`, which is money."""
+AWARD_KIND_FIXED: AwardKind.ValueType  # 2
+"""`rate` units of the asset, once."""
+AWARD_KIND_FIXED_PER_LINE: AwardKind.ValueType  # 3
+"""`rate` units of the asset for each of `base` lines."""
+AWARD_KIND_PER_UNIT: AwardKind.ValueType  # 4
+"""`rate` units of the asset for each of `base` pieces."""
+AWARD_KIND_LADDER: AwardKind.ValueType  # 5
+"""`base`, which is money, reaches the step from `threshold_minor`."""
+AWARD_KIND_MULTIPLIER: AwardKind.ValueType  # 6
+"""`rate` per cent of `base`, which is in units of the asset and given by other awards: 200 gives as much again."""
+Global___AwardKind: _TypeAlias = AwardKind  # noqa: Y015
+
+class _CapPeriod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CapPeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CapPeriod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAP_PERIOD_UNSPECIFIED: _CapPeriod.ValueType  # 0
+    CAP_PERIOD_ORDER: _CapPeriod.ValueType  # 1
+    CAP_PERIOD_DAY: _CapPeriod.ValueType  # 2
+    CAP_PERIOD_MONTH: _CapPeriod.ValueType  # 3
+    CAP_PERIOD_LIFETIME: _CapPeriod.ValueType  # 4
+    """All that a customer ever gets."""
+    CAP_PERIOD_BUDGET: _CapPeriod.ValueType  # 5
+    """All that a campaign gives to everybody."""
+
+class CapPeriod(_CapPeriod, metaclass=_CapPeriodEnumTypeWrapper):
+    """For how long a cap counts."""
+
+CAP_PERIOD_UNSPECIFIED: CapPeriod.ValueType  # 0
+CAP_PERIOD_ORDER: CapPeriod.ValueType  # 1
+CAP_PERIOD_DAY: CapPeriod.ValueType  # 2
+CAP_PERIOD_MONTH: CapPeriod.ValueType  # 3
+CAP_PERIOD_LIFETIME: CapPeriod.ValueType  # 4
+"""All that a customer ever gets."""
+CAP_PERIOD_BUDGET: CapPeriod.ValueType  # 5
+"""All that a campaign gives to everybody."""
+Global___CapPeriod: _TypeAlias = CapPeriod  # noqa: Y015
+
 class _ExpiryKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -275,7 +341,9 @@ class PurchaseEvent(_message.Message):
     payment_method_hash: _builtins.str
     """A keyed hash made by the caller; never a card number."""
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]: ...
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
+        """Together at most 10^15 before discounts."""
+
     @_builtins.property
     def coupons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -617,15 +685,40 @@ Global___RecordEventsRequest: _TypeAlias = RecordEventsRequest  # noqa: Y015
 class EventRefusal(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CODE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """The gRPC status code."""
     reason: _builtins.str
     field: _builtins.str
     message: _builtins.str
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Facts that a program can use, as in ErrorInfo.metadata."""
+
     def __init__(
         self,
         *,
@@ -633,10 +726,11 @@ class EventRefusal(_message.Message):
         reason: _builtins.str = ...,
         field: _builtins.str = ...,
         message: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "metadata", b"metadata", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -811,8 +905,74 @@ class ExplainEventRequest(_message.Message):
 Global___ExplainEventRequest: _TypeAlias = ExplainEventRequest  # noqa: Y015
 
 @_typing.final
+class AwardTrim(_message.Message):
+    """A cap that made an award smaller. Amounts are in units of the asset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAP_KEY_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    LIMIT_MINOR_FIELD_NUMBER: _builtins.int
+    LEFT_MINOR_FIELD_NUMBER: _builtins.int
+    BY_MINOR_FIELD_NUMBER: _builtins.int
+    cap_key: _builtins.str
+    """What is limited, and when: rule/dairy/day/2026-06-01, all/month/2026-06, campaign/june."""
+    period: Global___CapPeriod.ValueType
+    limit_minor: _builtins.int
+    """The cap as it was configured."""
+    left_minor: _builtins.int
+    """What of it was left for this award."""
+    by_minor: _builtins.int
+    """What it took away."""
+    def __init__(
+        self,
+        *,
+        cap_key: _builtins.str = ...,
+        period: Global___CapPeriod.ValueType = ...,
+        limit_minor: _builtins.int = ...,
+        left_minor: _builtins.int = ...,
+        by_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_minor", b"by_minor", "cap_key", b"cap_key", "left_minor", b"left_minor", "limit_minor", b"limit_minor", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwardTrim: _TypeAlias = AwardTrim  # noqa: Y015
+
+@_typing.final
+class BeatenRule(_message.Message):
+    """A rule that would have given something, and gave way to the rule of the award."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_ID_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    rule_id: _builtins.str
+    group: _builtins.str
+    """The group in which the two competed."""
+    amount_minor: _builtins.int
+    """What it would have given, in units of the asset."""
+    def __init__(
+        self,
+        *,
+        rule_id: _builtins.str = ...,
+        group: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "group", b"group", "rule_id", b"rule_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeatenRule: _TypeAlias = BeatenRule  # noqa: Y015
+
+@_typing.final
 class EarnAward(_message.Message):
-    """What one rule gave, and why so much."""
+    """What one rule gave, and why so much. All of it is stored with the event when it is priced and never changes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -823,6 +983,14 @@ class EarnAward(_message.Message):
     LINE_AMOUNTS_MINOR_FIELD_NUMBER: _builtins.int
     UNCAPPED_MINOR_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_MINOR_FIELD_NUMBER: _builtins.int
+    TRIMS_FIELD_NUMBER: _builtins.int
+    BEATEN_FIELD_NUMBER: _builtins.int
+    ASIDE_GROUP_FIELD_NUMBER: _builtins.int
     rule_id: _builtins.str
     ruleset_version: _builtins.int
     campaign_id: _builtins.str
@@ -830,9 +998,29 @@ class EarnAward(_message.Message):
     uncapped_minor: _builtins.int
     """Before caps."""
     explanation: _builtins.str
+    """All of this in words that a shop assistant can read out."""
+    title: _builtins.str
+    """The rule's title, as it is read out to a customer."""
+    kind: Global___AwardKind.ValueType
+    base: _builtins.int
+    """What the rate was applied to: money, pieces, lines or units of the asset, as `kind` says."""
+    rate: _builtins.int
+    """Basis points, per cent or units of the asset, as `kind` says."""
+    threshold_minor: _builtins.int
+    """Of a ladder: the step that was reached, in money."""
+    aside_group: _builtins.str
+    """The group in which it takes nobody's place, because a cap or budget of its own had nothing left; mostly empty."""
     @_builtins.property
     def line_amounts_minor(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The part of each line of the order."""
+
+    @_builtins.property
+    def trims(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwardTrim]:
+        """The caps that made it smaller, in the order in which they did."""
+
+    @_builtins.property
+    def beaten(self) -> _containers.RepeatedCompositeFieldContainer[Global___BeatenRule]:
+        """The rules that lost to this one."""
 
     def __init__(
         self,
@@ -844,10 +1032,18 @@ class EarnAward(_message.Message):
         line_amounts_minor: _abc.Iterable[_builtins.int] | None = ...,
         uncapped_minor: _builtins.int = ...,
         explanation: _builtins.str = ...,
+        title: _builtins.str = ...,
+        kind: Global___AwardKind.ValueType = ...,
+        base: _builtins.int = ...,
+        rate: _builtins.int = ...,
+        threshold_minor: _builtins.int = ...,
+        trims: _abc.Iterable[Global___AwardTrim] | None = ...,
+        beaten: _abc.Iterable[Global___BeatenRule] | None = ...,
+        aside_group: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "campaign_id", b"campaign_id", "explanation", b"explanation", "line_amounts_minor", b"line_amounts_minor", "rule_id", b"rule_id", "ruleset_version", b"ruleset_version", "uncapped_minor", b"uncapped_minor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "aside_group", b"aside_group", "base", b"base", "beaten", b"beaten", "campaign_id", b"campaign_id", "explanation", b"explanation", "kind", b"kind", "line_amounts_minor", b"line_amounts_minor", "rate", b"rate", "rule_id", b"rule_id", "ruleset_version", b"ruleset_version", "threshold_minor", b"threshold_minor", "title", b"title", "trims", b"trims", "uncapped_minor", b"uncapped_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -866,7 +1062,9 @@ class ExplainEventResponse(_message.Message):
     def awards(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarnAward]: ...
     @_builtins.property
     def remarks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What else is to be said: reasons, returns, debts."""
+        """What else is to be said, a sentence each: why it waits or was rejected, what a return took and gave back, debts,
+        and that it earned nothing.
+        """
 
     def __init__(
         self,
@@ -973,18 +1171,24 @@ class SimulateEarnResponse(_message.Message):
 
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     AWARDS_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
     amount_minor: _builtins.int
     @_builtins.property
     def awards(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarnAward]: ...
+    @_builtins.property
+    def remarks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What else is to be said: that it would earn nothing."""
+
     def __init__(
         self,
         *,
         amount_minor: _builtins.int = ...,
         awards: _abc.Iterable[Global___EarnAward] | None = ...,
+        remarks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "awards", b"awards"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "awards", b"awards", "remarks", b"remarks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

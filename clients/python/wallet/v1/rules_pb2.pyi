@@ -695,20 +695,24 @@ class Finding(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     problem: _builtins.str
     """A word for machines: UNKNOWN_FIELD."""
     message: _builtins.str
+    advice: _builtins.bool
+    """Worth knowing, and no reason against publishing."""
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         problem: _builtins.str = ...,
         message: _builtins.str = ...,
+        advice: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "message", b"message", "path", b"path", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -871,7 +875,7 @@ class PutRulesetDraftResponse(_message.Message):
     revision: _builtins.int
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
-        """None: it can be published."""
+        """None, or advice only: it can be published."""
 
     def __init__(
         self,
@@ -991,16 +995,23 @@ class DiffRulesetsResponse(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     DIFFERENCES_FIELD_NUMBER: _builtins.int
+    BEFORE_REVISION_FIELD_NUMBER: _builtins.int
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    before_revision: _builtins.int
+    """Of a draft: the revision that was compared; 0 of a published version, which never changes."""
+    after_revision: _builtins.int
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiffRulesetsResponse.Difference]: ...
     def __init__(
         self,
         *,
         differences: _abc.Iterable[Global___DiffRulesetsResponse.Difference] | None = ...,
+        before_revision: _builtins.int = ...,
+        after_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "before_revision", b"before_revision", "differences", b"differences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1015,9 +1026,14 @@ class PublishRulesetRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
     ACCOUNTABILITY_FIELD_NUMBER: _builtins.int
+    EXPECTED_DRAFT_REVISION_FIELD_NUMBER: _builtins.int
     program_id: _builtins.str
     expected_version: _builtins.int
     """The newest version there is; 0: none yet. The next number is made once, however often this is sent."""
+    expected_draft_revision: _builtins.int
+    """Refuse if the draft has changed since it was looked at: the revision that PutRulesetDraft, ValidateRuleset or
+    DiffRulesets told. Absent: the draft as it is now. Only with a draft as the source.
+    """
     @_builtins.property
     def source(self) -> Global___RulesetSource: ...
     @_builtins.property
@@ -1034,12 +1050,15 @@ class PublishRulesetRequest(_message.Message):
         expected_version: _builtins.int = ...,
         effective_at: _timestamp_pb2.Timestamp | None = ...,
         accountability: _wallet_pb2.Accountability | None = ...,
+        expected_draft_revision: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "effective_at", b"effective_at", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_draft_revision", b"_expected_draft_revision", "accountability", b"accountability", "effective_at", b"effective_at", "expected_draft_revision", b"expected_draft_revision", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountability", b"accountability", "effective_at", b"effective_at", "expected_version", b"expected_version", "program_id", b"program_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_draft_revision", b"_expected_draft_revision", "accountability", b"accountability", "effective_at", b"effective_at", "expected_draft_revision", b"expected_draft_revision", "expected_version", b"expected_version", "program_id", b"program_id", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_draft_revision: _TypeAlias = _typing.Literal["expected_draft_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_draft_revision: _TypeAlias = _typing.Literal["_expected_draft_revision", b"_expected_draft_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_draft_revision) -> _WhichOneofReturnType__expected_draft_revision | None: ...
 
 Global___PublishRulesetRequest: _TypeAlias = PublishRulesetRequest  # noqa: Y015
 

@@ -1,7 +1,7 @@
 -- Promise: answers up to $2 wallets of a ring in order of their ids: whose they are, since when they are known by any
 -- key, and what they have spent in the last $3 seconds by the clock of their program.
 select
-  m.wallet_id, w.program_id, w.customer_ref, s.first_seen, s.last_seen, coalesce(v.redeemed, 0)::bigint as redeemed
+  m.wallet_id, w.program_id, w.customer_ref, s.first_seen, s.last_seen, least(coalesce(v.redeemed, 0), 9e18)::bigint as redeemed
 from (
   select x.wallet_id from fraud.ring_member as x where x.ring_id = $1 order by x.wallet_id limit $2
 ) as m
