@@ -52,7 +52,9 @@ async def test_eight_workers_never_exceed_a_customers_cap(shop):
     shop.use(ruleset(percent(caps=Caps(per_customer_lifetime=1_234))))
     people = [await shop.customer(f"c{n}") for n in range(5)]
     for n in range(8):
-        await shop.tell_all([(person, f"{person}-{n}", shop.purchase(f"o{n}", 5_000)) for person in people])
+        await shop.tell_all(
+            [(person, f"{person}-{n}", shop.purchase(f"{person}-{n}", 5_000)) for person in people]
+        )
         if n == 3:
             await work_together(shop, 8)
     await work_together(shop, 8)
@@ -66,7 +68,7 @@ async def test_eight_workers_spend_a_budget_to_the_last_unit_and_not_beyond(shop
     people = [await shop.customer(f"c{n}") for n in range(60)]
     for n in range(4):
         await shop.tell_all(
-            [(person, f"{person}-{n}", shop.purchase(f"o{n}", 1_337 + n)) for person in people]
+            [(person, f"{person}-{n}", shop.purchase(f"{person}-{n}", 1_337 + n)) for person in people]
         )
     await work_together(shop, 8)
     assert await shop.earning.backlog() == 0
@@ -123,7 +125,7 @@ async def test_a_dead_worker_after_any_step_leaves_a_budget_exact(shop):
     shop.use(ruleset(percent(campaign="c1")), Campaign(**CAMPAIGN, budget=120))
     people = [await shop.customer(f"c{n}") for n in range(5)]
     for steps, person in enumerate(people):
-        await shop.tell(person, f"{person}", shop.purchase("o", 1_000))
+        await shop.tell(person, f"{person}", shop.purchase(person, 1_000))
         await shop.die_after(steps)
         await shop.forget_leases()
     await shop.work()
@@ -160,12 +162,12 @@ async def test_eight_workers_keep_caps_and_budgets_while_orders_come_back(shop):
     )
     people = [await shop.customer(f"c{n}") for n in range(12)]
     for n in range(4):
-        told = [(person, f"{person}-{n}", shop.purchase(f"o{n}", 3_337 + n)) for person in people]
+        told = [(person, f"{person}-{n}", shop.purchase(f"{person}-{n}", 3_337 + n)) for person in people]
         told += [
             (
                 person,
                 f"{person}-r{n}",
-                shop.comes_back(f"o{n}", ref=f"r{n}", amount_minor=1_111 * (n + 1) // 2),
+                shop.comes_back(f"{person}-{n}", ref=f"r{n}", amount_minor=1_111 * (n + 1) // 2),
             )
             for person in people[::2]
         ]

@@ -196,7 +196,7 @@ async def test_a_claw_back_at_the_edge_of_the_balance(policy, database_url, redi
     async with opened(database_url, redis_url) as shop:
         await shop.begin(floor_minor=-200, policy=Policy(claw_back=policy))
         edges = {more: await shop.customer(f"c{more}") for more in (-1, 0, 1)}
-        await shop.tell_all([(each, f"e1{n}", shop.purchase("o1", 10_000)) for n, each in edges.items()])
+        await shop.tell_all([(each, f"e1{n}", shop.purchase(f"o1{n}", 10_000)) for n, each in edges.items()])
         await shop.work()
         await shop.wait(14 * DAY)
         await shop.work()
@@ -205,8 +205,9 @@ async def test_a_claw_back_at_the_edge_of_the_balance(policy, database_url, redi
         for more, each in edges.items():
             await shop.give(each, 500)
             await shop.pay(each, "other", 1_000 - edge - more)
-        back = shop.comes_back("o1", everything=True)
-        await shop.tell_all([(each, f"r1{n}", back) for n, each in edges.items()])
+        await shop.tell_all(
+            [(each, f"r1{n}", shop.comes_back(f"o1{n}", everything=True)) for n, each in edges.items()]
+        )
         await shop.work()
         for more, each in edges.items():
             bought, returned = await shop.event(each, f"e1{more}"), await shop.event(each, f"r1{more}")
@@ -221,7 +222,7 @@ async def test_a_claw_back_at_the_edge_of_the_balance(policy, database_url, redi
             ]
             assert said == [given_up > 0] * 2
             # Later earnings pay what is owed, and nothing that was given up.
-            await shop.tell(each, f"e2{more}", shop.purchase("o2", 1_000))
+            await shop.tell(each, f"e2{more}", shop.purchase(f"o2{more}", 1_000))
             await shop.work()
             assert (await shop.balance(each))[0] == 50 - owed
             assert (await shop.event(each, f"e1{more}")).debt == 0

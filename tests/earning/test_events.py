@@ -68,10 +68,10 @@ async def test_whatever_is_told_one_to_five_times_in_any_order_ends_alike(shop):
     for seed in range(12):
         dice, someone = random.Random(seed), await shop.customer(f"c{seed}")
         contents = {
-            "p1": shop.purchase("o1", 10_037, 2_011, quantity=3), "p2": shop.purchase("o2", 3_000),
-            "r1": shop.comes_back("o1", ref="r1", lines=[{"line": 0, "quantity": 2}]),
-            "r2": shop.comes_back("o1", ref="r2", amount_minor=1_777),
-            "r3": shop.comes_back("o2", ref="r3", everything=True),
+            "p1": shop.purchase(f"{seed}-1", 10_037, 2_011, quantity=3), "p2": shop.purchase(f"{seed}-2", 3_000),
+            "r1": shop.comes_back(f"{seed}-1", ref="r1", lines=[{"line": 0, "quantity": 2}]),
+            "r2": shop.comes_back(f"{seed}-1", ref="r2", amount_minor=1_777),
+            "r3": shop.comes_back(f"{seed}-2", ref="r3", everything=True),
             "f": Content(kind=EventKind.REFERRAL, occurred_at=shop.now, subject="friend"),
         }  # fmt: skip
         told = [name for name in contents for _ in range(dice.randint(1, 5))]
@@ -112,7 +112,7 @@ async def test_an_order_told_again_while_the_clock_stands_still_earns_once(shop)
     people = [await shop.customer(f"c{n}") for n in range(8)]
     for source in ("till", "webhook", "import"):
         for person in people:
-            await shop.tell(person, person, shop.purchase("o1", 10_000), source=source)
+            await shop.tell(person, person, shop.purchase(person, 10_000), source=source)
         await shop.work()
     assert {await shop.balance(person) for person in people} == {(500, 0, 0, 0)}
     await shop.is_sound()

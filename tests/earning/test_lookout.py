@@ -38,7 +38,7 @@ async def look(shop: Shop) -> Lookout:
 
 async def earn(shop: Shop, name: str, order: str, price: int = 10_000) -> str:
     wallet_id = await shop.customer(name)
-    await shop.tell(wallet_id, f"{name}-{order}", shop.purchase(order, price))
+    await shop.tell(wallet_id, f"{name}-{order}", shop.purchase(f"{name}-{order}", price))
     await shop.work()
     return wallet_id
 

@@ -42,7 +42,7 @@ async def told(shop) -> None:
     await shop.work()
     await shop.wait(14 * DAY)
     await shop.work()
-    await shop.tell_all([(bert, f"b{n}", shop.purchase(f"o{n}", 20_000)) for n in range(5)])
+    await shop.tell_all([(bert, f"b{n}", shop.purchase(f"b{n}", 20_000)) for n in range(5)])
     await shop.work()
     await shop.tell(anna, "pending", shop.purchase("o3", 3_000))
     await shop.work()
@@ -114,6 +114,11 @@ LIES = {
         Invariant.RETURNS,
         "an order earned more than once",
         f"update earning.event set order_ref = 'o1' where event_id = '{event('pending')}'",
+    ),
+    "an order earned in two wallets": (
+        Invariant.RETURNS,
+        "an order earned more than once",
+        f"update earning.event set order_ref = 'b0' where event_id = '{event('pending')}'",
     ),
     "an event was wiped": (
         Invariant.RETURNS,

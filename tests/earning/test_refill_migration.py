@@ -31,8 +31,8 @@ async def test_the_dead_and_the_closed_give_back_once_and_others_nothing(shop):
     shop.use(CAPPED, C1)
     anna, bert, carl = [await shop.customer(name) for name in ("anna", "bert", "carl")]
     for each in (anna, bert, carl):
-        await shop.tell(each, f"{each}-1", shop.purchase("o1", 1_200))
-    await shop.tell(bert, "none", shop.purchase("o1", 700), source="another")
+        await shop.tell(each, f"{each}-1", shop.purchase(each, 1_200))
+    await shop.tell(bert, "none", shop.purchase(bert, 700), source="another")
 
     async def refused(command):
         if isinstance(command, say.Grant) and command.wallet_id != carl:

@@ -211,9 +211,9 @@ async def test_partial_returns_in_every_order_and_with_repetitions_end_alike(sho
     ends = set()
     for number, order in enumerate(itertools.permutations(range(3))):
         someone = await shop.customer(f"c{number}")
-        await shop.tell(someone, f"{number}", shop.purchase("o1", 1_037, 2_099, quantity=3))
+        await shop.tell(someone, f"{number}", shop.purchase(f"o{number}", 1_037, 2_099, quantity=3))
         for name in (*order, *order):
-            await shop.tell(someone, f"{number}-{name}", shop.comes_back("o1", **parts[name]))
+            await shop.tell(someone, f"{number}-{name}", shop.comes_back(f"o{number}", **parts[name]))
         await shop.work()
         event = await shop.event(someone, f"{number}")
         ends.add((await shop.balance(someone), event.clawed_back))

@@ -48,6 +48,8 @@ class Desk:
     """Everything known of, as it is now; `changed` names what is to be written."""
     orders: dict[str, EventId] = field(default_factory=dict)
     """The purchase of each order: the first that came in."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Orders of which the first purchase came in for another wallet of the program."""
     owing: list[EventId] = field(default_factory=list)
     used: dict[str, int] = field(default_factory=dict)
     budgets: dict[str, int] = field(default_factory=dict)

@@ -125,6 +125,9 @@ class Pipeline:
             work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
         if not any(event.state is EventState.HELD for event in work.due):
             return
+        bought = [e for e in work.due if e.state is EventState.HELD and e.kind is EventKind.PURCHASE]
+        if bought:
+            work.elsewhere = await store.read_orders_elsewhere(self._db, bought, timeout_seconds=_SECONDS)
         work.owing = await store.read_indebted(self._db, work.wallets, timeout_seconds=_SECONDS)
         window = self._limits.window_seconds
         work.pace = await store.read_pace(self._db, work.claims, window, timeout_seconds=_SECONDS)
@@ -178,6 +181,8 @@ class Pipeline:
             work.known.setdefault(event.event_id, event.result)
             if event.kind is EventKind.PURCHASE:
                 desk.orders.setdefault(event.content.order_ref, event.event_id)
+        for wallet_id, order_ref in work.elsewhere:
+            desks[wallet_id].elsewhere.add(order_ref)
         for event in work.owing:
             desks[event.wallet_id].owing.append(event.event_id)
         return desks

@@ -103,8 +103,8 @@ def _use_caps(desk: Desk, found: Priced, keys: dict[str, CapKey]) -> None:
 
 def _decide_earning(desk: Desk, event: Event) -> None:
     purchase = event.content.purchase
-    if purchase is not None and desk.orders.get(purchase.order_ref, event.event_id) != event.event_id:
-        # The order came from another source too: it earns once, whoever tells of it.
+    if purchase is not None and _is_known(desk, purchase.order_ref, event):
+        # The order came from another source or for another wallet too: it earns once, whoever tells of it.
         return desk.end(event, EventState.REJECTED, ("ORDER_KNOWN",))
     # What a reviewer has let pass is not judged again.
     judgement = Judgement() if APPROVED in event.result.reasons else _judged(desk, event)
@@ -127,6 +127,10 @@ def _decide_earning(desk: Desk, event: Event) -> None:
     desk.put(_credited(desk, event, found))
     # Last, when nothing can go wrong any more: what is used of a cap is what was awarded.
     return _use_caps(desk, found, keys)
+
+
+def _is_known(desk: Desk, order_ref: str, event: Event) -> bool:
+    return order_ref in desk.elsewhere or desk.orders.get(order_ref, event.event_id) != event.event_id
 
 
 def _judged(desk: Desk, event: Event) -> Judgement:

@@ -26,6 +26,8 @@ class Round:
     """How many of each wallet's events are worked on."""
     due: list[Event] = field(default_factory=list)
     related: list[Event] = field(default_factory=list)
+    elsewhere: set[tuple[WalletId, str]] = field(default_factory=set)
+    """Purchases whose orders are those of other wallets."""
     owing: list[Event] = field(default_factory=list)
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)

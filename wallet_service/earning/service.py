@@ -244,7 +244,7 @@ class Earning:
         used = await store.read_cap_use(self._db, [claim.wallet_id], names, timeout_seconds=left(deadline))
         desk.used = used.get(claim.wallet_id, {})
         found = await store.read_budgets_left(
-            self._db, claim.program_id, list(budgets), timeout_seconds=left(deadline)
+            self._db, claim.program_id, budgets, timeout_seconds=left(deadline)
         )
         desk.budgets = budgets | found
 

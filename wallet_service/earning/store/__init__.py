@@ -139,6 +139,17 @@ async def read_purchases(
     return [event_of(row) for row in rows]
 
 
+async def read_orders_elsewhere(
+    db: Statements, purchases: Sequence[Event], *, timeout_seconds: float
+) -> set[tuple[WalletId, str]]:
+    """Return which of these purchases, by wallet and order, are of orders that another wallet of the program has."""
+    rows = await db.fetch(
+        _SQL["orders_elsewhere"], [event.wallet_id for event in purchases], [event.program_id for event in purchases],
+        [event.content.order_ref for event in purchases], timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    return {(WalletId(str(row[0])), row[1]) for row in rows}
+
+
 async def read_indebted(
     db: Statements, wallets: Collection[WalletId], *, timeout_seconds: float
 ) -> list[Event]:
@@ -170,10 +181,12 @@ async def read_cap_use(
 
 
 async def read_budgets_left(
-    db: Statements, program_id: ProgramId, keys: Collection[str], *, timeout_seconds: float
+    db: Statements, program_id: ProgramId, limits: Mapping[str, int], *, timeout_seconds: float
 ) -> dict[str, int]:
-    """Return what is left of budgets that were ever touched."""
-    rows = await db.fetch(_SQL["budgets_left"], program_id, list(keys), timeout_seconds=timeout_seconds)
+    """Return what is left of budgets that were ever touched, by their present limits."""
+    rows = await db.fetch(
+        _SQL["budgets_left"], program_id, list(limits), list(limits.values()), timeout_seconds=timeout_seconds
+    )
     return {row[0]: row[1] for row in rows}
 
 

@@ -1,6 +1,6 @@
 -- Promise: where invariant 11 is broken, which says of earning:
--- an event credits once, and what it says it earned and gave back is what its credit says; an order earns once; nothing
--- that was not credited has a credit, and no credit of earning is without its event.
+-- an event credits once, and what it says it earned and gave back is what its credit says; an order earns once,
+-- in one wallet of its program; nothing that was not credited has a credit, and no credit of earning is without its event.
 -- Locks: none. While a wallet has an event whose commands are under way (CLEARED), its purchases are ahead of the
 -- ledger: what was taken back is compared when they are done.
 with busy as (
@@ -41,11 +41,15 @@ from judged as j
 where j.sentence is not null
 union all
 select
-  'an order earned more than once', e.wallet_id, e.program_id,
-  json_build_object('order_ref', e.order_ref, 'events', json_agg(e.event_id))::text
+  -- Of several wallets it is the last one that should not have earned.
+  'an order earned more than once', (array_agg(e.wallet_id order by e.received_at desc, e.wallet_id))[1], e.program_id,
+  json_build_object(
+    'order_ref', e.order_ref, 'events', json_agg(e.event_id order by e.received_at, e.wallet_id),
+    'wallets', json_agg(e.wallet_id order by e.received_at, e.wallet_id)
+  )::text
 from earning.event as e
 where e.kind = 1 and e.state in (4, 5, 6, 7) and e.amount > 0 and ($1::text is null or e.program_id = $1)
-group by e.wallet_id, e.program_id, e.order_ref
+group by e.program_id, e.order_ref
 having count(*) > 1
 union all
 select
