@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
+import pytest
 from shop import PROGRAM, Shop
 
 from wallet_service.earning.desk import event_id_of
-from wallet_service.earning.model import Arrival
+from wallet_service.earning.model import Arrival, EventState
+from wallet_service.fraud.authoring import FraudAuthoring
 from wallet_service.kernel.errors import Refusal
 from wallet_service.ledger.program import Program, RedemptionPolicy
 
@@ -99,3 +102,25 @@ async def test_claims_side_by_side_share_a_backlog_of_200_000_by_looking_rows_up
     # Each claim passes over what others hold at that moment.
     assert await shop.value(reads) - before[0] < 20_000, seconds
     assert await shop.value(scans) == before[1]
+
+
+@pytest.mark.parametrize("order", [(PROGRAM, "zeta"), ("zeta", PROGRAM)])
+async def test_an_id_that_two_programs_use_mixes_up_nobody(shop, order):
+    """What one round has gathered of an event is of its wallet alone: ids say nothing of the program."""
+    await another_program(shop, "zeta")
+    authoring = FraudAuthoring(shop.db, shop.ledger.programs, shop.fraud.policies)
+    high = {"name": "HIGH", "of": "event", "measure": "value", "above": 50_000, "verdict": "review"}
+    wallets = {}
+    for name in (PROGRAM, "zeta"):
+        document = json.dumps({"limits": [high]})
+        assert not isinstance(await authoring.put(name, document, None, "t", "t", shop.soon()), Refusal)
+        wallets[name], _ = await shop.ledger.open_wallet(name, "anna", shop.soon())
+    for name in order:
+        arrival = Arrival(
+            wallet_id=wallets[name], event_id=event_id_of("till", "welcome"), source="till",
+            source_event_id="welcome", content=shop.purchase(f"{name}-o", 60_000 if name == PROGRAM else 100),
+        )  # fmt: skip
+        await shop.earning.record([(arrival, name)], shop.soon())
+    await shop.work()
+    states = [(await shop.event(wallets[name], "welcome")).state for name in (PROGRAM, "zeta")]
+    assert states == [EventState.IN_REVIEW, EventState.CREDITED]

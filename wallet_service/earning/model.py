@@ -16,6 +16,8 @@ from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.rules.model import NOTHING, CapUse, Priced
 
 EventId = NewType("EventId", str)
+EventKey = tuple[WalletId, EventId]
+"""What tells events apart: an id says its source and nothing of its program."""
 LINES_MAX: Final = 500
 TRIES_MAX: Final = 5
 ORDER_MINOR_MAX: Final = 10**15
@@ -264,6 +266,11 @@ class Event(Struct, frozen=True, kw_only=True):
     result: Result
     unread: tuple[str, ...] = ()
     """Which of content and result cannot be read: they stand for nothing then, and are never written back."""
+
+    @property
+    def key(self) -> EventKey:
+        """What tells it from every other."""
+        return self.wallet_id, self.event_id
 
     @property
     def poisoned(self) -> bool:

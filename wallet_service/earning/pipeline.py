@@ -138,10 +138,8 @@ class Pipeline:
         work.used = await self._used(work)
         ruled = attempts_of(work.due, self._fraud.policies)
         gathered = await self._fraud.gather(ruled)
-        work.signals = {
-            EventId(attempt.subject_id): signals
-            for (attempt, _), signals in zip(ruled, gathered, strict=True)
-        }
+        for (attempt, _), signals in zip(ruled, gathered, strict=True):
+            work.signals.setdefault(attempt.wallet_id, {})[EventId(attempt.subject_id)] = signals
 
     async def _used(self, work: Round) -> dict[WalletId, dict[str, int]]:
         desks = self._desks(work)
@@ -173,12 +171,12 @@ class Pipeline:
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
                 has_bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
-                fraud=None if in_force is None else in_force.judge, signals=work.signals,
+                fraud=None if in_force is None else in_force.judge, signals=work.signals.get(claim.wallet_id, {}),
             )  # fmt: skip
         for event in (*work.related, *work.owing, *work.due):
             desk = desks[event.wallet_id]
             desk.events[event.event_id] = event
-            work.known.setdefault(event.event_id, event.result)
+            work.known.setdefault(event.key, event.result)
             if event.kind is EventKind.PURCHASE:
                 desk.orders.setdefault(event.content.order_ref, event.event_id)
         for wallet_id, order_ref in work.elsewhere:
@@ -261,7 +259,7 @@ class Pipeline:
 
     async def _write(self, work: Round, written: store.Written) -> None:
         held = await store.record(self._db, work.lease, written, timeout_seconds=_SECONDS)
-        work.known.update((event.event_id, event.result) for event in written.events)
+        work.known.update((event.key, event.result) for event in written.events)
         if len(held) < len(work.claims):
             _log.warning("%d wallets were taken over by another worker", len(work.claims) - len(held))
             work.claims = [claim for claim in work.claims if claim.wallet_id in held]

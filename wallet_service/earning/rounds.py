@@ -8,7 +8,7 @@ from typing import Final
 from wallet_service.earning import store
 from wallet_service.earning.asking import Asked
 from wallet_service.earning.desk import Desk
-from wallet_service.earning.model import Event, EventId, Result
+from wallet_service.earning.model import Event, EventId, EventKey, Result
 from wallet_service.fraud.model import Signals
 from wallet_service.kernel.ids import WalletId
 from wallet_service.rules.model import Profile
@@ -31,11 +31,12 @@ class Round:
     owing: list[Event] = field(default_factory=list)
     pace: dict[WalletId, store.Pace] = field(default_factory=dict)
     used: dict[WalletId, dict[str, int]] = field(default_factory=dict)
-    signals: dict[EventId, Signals] = field(default_factory=dict)
+    signals: dict[WalletId, dict[EventId, Signals]] = field(default_factory=dict)
+    """By wallet, too: an event's id says its source and nothing of its program."""
     profiles: dict[WalletId, Profile] = field(default_factory=dict)
     desks: dict[WalletId, Desk] = field(default_factory=dict)
     asked: dict[int, Asked] = field(default_factory=dict)
-    known: dict[EventId, Result] = field(default_factory=dict)
+    known: dict[EventKey, Result] = field(default_factory=dict)
     """What stands written as the result of each event."""
 
     @property

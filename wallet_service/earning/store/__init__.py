@@ -15,6 +15,7 @@ from wallet_service.earning.model import (
     Content,
     Event,
     EventId,
+    EventKey,
     EventKind,
     EventState,
     Policy,
@@ -64,7 +65,7 @@ class Written:
     refills: list[tuple[WalletId, str, int]] = field(default_factory=list)
     """What goes back to which budget."""
     release: list[WalletId] = field(default_factory=list)
-    known: Mapping[EventId, Result] = field(default_factory=dict)
+    known: Mapping[EventKey, Result] = field(default_factory=dict)
     """What stands written as results; one that is still the same is not written again."""
 
 
@@ -212,7 +213,7 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
     ]
     rows = await db.fetch(
         _SQL["record"], lease, written.wallets,
-        _json([_row(event, written.known.get(event.event_id)) for event in written.events]), _json(caps), _json(slices),
+        _json([_row(event, written.known.get(event.key)) for event in written.events]), _json(caps), _json(slices),
         written.release, timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return {WalletId(str(row[0])) for row in rows}
