@@ -87,6 +87,7 @@ CREATE FUNCTION earning.accept(p_events json) RETURNS TABLE(ordinal integer, ver
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
     AS $$
 #variable_conflict use_column
 declare

@@ -10,6 +10,8 @@ create or replace function earning.accept(p_events json) returns table (ordinal 
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- A thousand events are taken for one or two, and would be compared each with each. Look-ups are laterals all the same.
+set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
