@@ -5,6 +5,7 @@ from __future__ import annotations
 from office import RITA, Office, new_id
 
 from wallet_service.ledger.model import ReviewState
+from wallet_service.review.holding import Holding
 from wallet_service.review.model import CaseState
 from wallet_service.review.opening import Opening
 from wallet_service.review.policy import case_id_of
@@ -19,7 +20,11 @@ class Worker:
         shop, self.seconds = office.shop, 0.0
         untold = Untold(shop.db, lambda: self.seconds)
         self._worker = ReviewWorker(
-            shop.db, Opening(shop.db, shop.ledger, office.rings, untold), office.carrying, 1
+            shop.db,
+            Opening(shop.db, shop.ledger, office.rings, untold),
+            office.carrying,
+            Holding(shop.ledger),
+            1,
         )
 
     async def work(self, after: float = 0) -> int:
