@@ -24,14 +24,16 @@ grant select on earning.event_key, earning.order_key to wallet_app;
 insert into earning.event_key (program_id, event_id, wallet_id)
 select distinct on (e.program_id, e.event_id) e.program_id, e.event_id, e.wallet_id
 from earning.event as e
-order by e.program_id, e.event_id, e.state in (4, 5, 6, 7) desc, e.received_at, e.wallet_id
+order by
+  e.program_id asc, e.event_id asc, e.state in (4, 5, 6, 7) desc, e.received_at asc, e.wallet_id asc
 on conflict do nothing;
 
 insert into earning.order_key (program_id, order_ref, wallet_id)
 select distinct on (e.program_id, e.order_ref) e.program_id, e.order_ref, e.wallet_id
 from earning.event as e
 where e.kind = 1 and e.order_ref <> ''
-order by e.program_id, e.order_ref, e.state in (4, 5, 6, 7) desc, e.received_at, e.wallet_id
+order by
+  e.program_id asc, e.order_ref asc, e.state in (4, 5, 6, 7) desc, e.received_at asc, e.wallet_id asc
 on conflict do nothing;
 
 -- migrate:down

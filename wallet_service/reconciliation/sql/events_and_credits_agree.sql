@@ -42,7 +42,7 @@ where j.sentence is not null
 union all
 select
   -- Of several wallets it is the last one that should not have earned.
-  'an order earned more than once', (array_agg(e.wallet_id order by e.received_at desc, e.wallet_id))[1], e.program_id,
+  'an order earned more than once', (array_agg(e.wallet_id order by e.received_at desc, e.wallet_id asc))[1], e.program_id,
   json_build_object(
     'order_ref', e.order_ref, 'events', json_agg(e.event_id order by e.received_at, e.wallet_id),
     'wallets', json_agg(e.wallet_id order by e.received_at, e.wallet_id)

@@ -3,5 +3,5 @@ select w.wallet_id
 from ledger.wallet as w
 where w.wallet_id > $1
 order by w.wallet_id
-offset $2::bigint - 1
 limit 1
+offset $2::bigint - 1
