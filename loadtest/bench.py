@@ -1,6 +1,6 @@
 """The benchmark: everything in one run on one machine, so that only ratios are read from it.
 
-make bench                      about five minutes
+make bench                      nine to twelve minutes
 make bench TRIAL=…/trial.py     with a yardstick program in the same run
 make bench ONLY="unary batch"     parts of it, while working on something
 """
