@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -218,31 +219,38 @@ def maturing(run: Run, wallets: int, due: int) -> None:
 
 def yardstick(run: Run, program_path: Path) -> None:
     """Run the yardstick program that was given, with the same Python, and keep what it prints."""
-    output = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, str(program_path), str(run.seconds)],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=600,
-    ).stdout
-    run.found["trial"] = json.loads(output)
+    )
+    if ended.returncode:
+        raise SystemExit(f"{program_path} ended with {ended.returncode}:\n{ended.stderr.strip()}")
+    run.found["trial"] = json.loads(ended.stdout)
     for callers, figure in run.found["trial"]["batch"].items():
         run.say(f"{'trial at ' + callers:<28} {figure['per_s']:>10,.0f}/s   p50 {figure['p50_ms']:>8.2f} ms")
 
 
 async def growth(run: Run, small: tuple[int, int], large: tuple[int, int]) -> None:
-    """Pairs on few wallets and on many, with older entries each; sizes are (wallets, entries of each)."""
-    first, chosen = SEEDED + 1, {}
-    for name, (count, entries_each) in (("small", small), ("large", large)):
-        await seed(run.stage.database_url, first, first + count - 1, entries_each)
-        chosen[name] = wallet_ids(first + count - 1)[first - 1 :]
-        first += count
-    process = run.stage.serve()
-    async with run.client(process.target) as client:
-        acts = {name: Shopper(client, ids).pair for name, ids in chosen.items()}
+    """Pairs in a small database and in a large one, turn by turn; sizes are (wallets, older entries of each).
+
+    Each has a service process of its own, and ids that the other has not: they share the cache.
+    """
+    first, acts = 1, {}
+    async with AsyncExitStack() as stack:
+        for name, (count, entries_each) in (("small", small), ("large", large)):
+            url = await run.stage.another_database(f"growth_{name}")
+            process = run.stage.serve(settings={"DATABASE_URL": url})
+            stack.callback(run.stage.stop, process)
+            client = await stack.enter_async_context(run.client(process.target))
+            await client.admin.put_program(program(), actor="bench", reason="to measure")
+            await seed(url, first, first + count - 1, entries_each)
+            acts[name] = Shopper(client, wallet_ids(first + count - 1)[first - 1 :]).pair
+            first += count
         for name, figure in (await turns(run, acts, 256)).items():
             run.note("growth", figure, name)
-    run.stage.stop(process)
 
 
 async def rings(run: Run, links: int) -> None:

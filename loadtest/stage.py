@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+import asyncpg
 import psutil
 
 from wallet_service.runtime.embedded import EmbeddedServers, start_embedded
+from wallet_service.runtime.migrate import migrate
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 READY_SECONDS: Final = 30
@@ -51,6 +53,18 @@ class Stage:
         """The database's address."""
         assert self.servers.postgres is not None
         return self.servers.postgres.url
+
+    async def another_database(self, name: str) -> str:
+        """Make a migrated database beside the stage's own; returns its address."""
+        assert self.servers.postgres is not None
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute(f"create database {name}")
+        finally:
+            await connection.close()
+        url = self.servers.postgres.database_url(name)
+        await migrate(url)
+        return url
 
     @property
     def redis_url(self) -> str:
