@@ -46,3 +46,20 @@ async def test_a_trial_says_what_is_given_after_a_budget_was_changed(
     assert said.amount == expected
     assert await earned(shop, anna, "o2", 10_000) == expected
     await shop.is_sound()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_budget_that_was_lowered_is_not_spent_beyond_by_slices_in_hand(shop, workers):
+    shop.use(RULES, june(64_000))
+    anna = await shop.customer()
+    pipelines = [shop.worker() for _ in range(workers)]
+    for number, pipeline in enumerate(pipelines):
+        assert await earned(shop, anna, f"before-{number}", 200, pipeline) == 10
+    change(shop, 10 * workers + 3)
+    for number, pipeline in enumerate(pipelines):
+        assert await earned(shop, anna, f"after-{number}", 20_000, pipeline) == (3 if number == 0 else 0)
+    change(shop, 10 * workers + 50)
+    for pipeline in pipelines:
+        pipeline.budgets._used_up.clear()
+    assert await earned(shop, anna, "raised", 20_000, pipelines[0]) == 47
+    await shop.is_sound()

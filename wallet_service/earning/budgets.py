@@ -35,6 +35,8 @@ Key = tuple[ProgramId, str]
 class _Slice:
     slice_id: str
     left: int
+    limit: int
+    """The whole budget when it was taken: of one that was lowered since, nothing in hand may be spent."""
     taken_at: float
 
 
@@ -54,12 +56,21 @@ class Budgets:
             if owner == program_id
         }
 
+    def limits(self, program_id: ProgramId) -> dict[str, int]:
+        """Return the largest budget under which a slice in hand was taken, by budget."""
+        return {
+            name: max(part.limit for part in parts)
+            for (owner, name), parts in self._slices.items()
+            if owner == program_id
+        }
+
     async def take(self, program_id: ProgramId, key: CapKey, short: int) -> bool:
         """Take another slice because awards were trimmed by so much; False if the budget has nothing left.
 
         True also says: decide again, it may have by then.
         """
         name = (program_id, key.key)
+        await self._give_back_above(name, key.limit)
         if time.monotonic() < self._used_up.get(name, 0.0):
             return False
         slice_id = str(uuid.uuid4())
@@ -76,8 +87,16 @@ class Budgets:
             # Asking again for every event would make the budget's row hot.
             self._used_up[name] = time.monotonic() + ASK_AGAIN_SECONDS
         if granted:
-            self._slices.setdefault(name, []).append(_Slice(slice_id, granted, time.monotonic()))
+            self._slices.setdefault(name, []).append(_Slice(slice_id, granted, key.limit, time.monotonic()))
         return granted > 0
+
+    async def _give_back_above(self, name: Key, limit: int) -> None:
+        parts = self._slices.get(name, [])
+        if not any(part.limit > limit for part in parts):
+            return
+        await store.close_slices(self._db, [part.slice_id for part in parts], timeout_seconds=_SECONDS)
+        del self._slices[name]
+        self._used_up.pop(name, None)
 
     def spread(self, program_id: ProgramId, name: str, amount: int) -> list[tuple[str, int]]:
         """Return which slices pay an amount, and count it as spent."""

@@ -54,6 +54,8 @@ class Desk:
     used: dict[str, int] = field(default_factory=dict)
     budgets: dict[str, int] = field(default_factory=dict)
     """What the worker's own slices have left; shared by all desks of a batch."""
+    budget_limits: dict[str, int] = field(default_factory=dict)
+    """The largest budget under which they were taken."""
     has_bought: bool = False
     window_events: int = 0
     window_value_minor: int = 0

@@ -169,6 +169,7 @@ class Pipeline:
                 rules=partial(self._rules.at, program_id),
                 profile=work.profiles.get(claim.wallet_id, STRANGER),
                 used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
+                budget_limits=self.budgets.limits(program_id),
                 has_bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
                 fraud=None if in_force is None else in_force.judge, signals=work.signals.get(claim.wallet_id, {}),

@@ -76,7 +76,7 @@ def _priced(desk: Desk, content: Content) -> tuple[Priced, dict[str, CapKey]]:
         return NOTHING, {}
     keys = asked.keys
     left = {
-        name: desk.budgets.get(name, 0)
+        name: (desk.budgets.get(name, 0) if desk.budget_limits.get(name, 0) <= key.limit else 0)
         if key.period is Period.BUDGET
         else max(0, key.limit - desk.used.get(name, 0))
         for name, key in keys.items()
