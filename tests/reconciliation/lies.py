@@ -56,8 +56,7 @@ LIES = {
     "a hold was wiped from the wallet": (
         Invariant.RESERVATIONS,
         "a reservation that does not exist",
-        f"update ledger.wallet set document = ((document::jsonb) - 7)::json where wallet_id = '{ANNA}'",
-        f"update ledger.wallet set document = (document::jsonb || '[[]]')::json where wallet_id = '{ANNA}'",
+        f"update ledger.wallet set document = jsonb_set(document::jsonb, '{{7}}', '[]')::json where wallet_id = '{ANNA}'",
     ),
     "a reservation grew": (
         Invariant.RESERVATIONS,

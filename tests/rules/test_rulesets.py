@@ -142,7 +142,7 @@ async def test_the_difference_of_two_versions_is_told_rule_by_rule(office: Offic
     await office.publish("next", 0)
     await office.draft(rules_of(200, priority=1))
     found = await office.authoring.compare(DEMO, 1, "next", office.deadline())
-    assert [(each.path, each.before, each.after) for each in found] == [
+    assert [(each.path, each.before, each.after) for each in found.differences] == [
         ("rules[base].give", '{"basis_points":100}', '{"basis_points":200}'), ("rules[base].priority", "0", "1"),
     ]  # fmt: skip
 
