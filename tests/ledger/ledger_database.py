@@ -95,7 +95,7 @@ class LedgerDatabase:
 
     @contextlib.asynccontextmanager
     async def session(self, name: str = "test") -> AsyncIterator[Session]:
-        session = Session(DatabaseOptions(url=self.url), name)
+        session = Session(DatabaseOptions(url=self.url, lock_timeout_ms=500), name)
         try:
             yield session
         finally:

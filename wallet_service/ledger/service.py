@@ -38,6 +38,8 @@ VERIFY_PAGE: Final = 2_000
 READ_SECONDS: Final = 2.0
 LOAD_MAX: Final = 256
 LOADS_IN_FLIGHT: Final = 2
+LOCK_MS: Final = 500
+"""A batch waits so long for a row that somebody keeps locked, then goes on without that wallet."""
 """Reads of wallets under way at once: after a flush of the cache, this is all that the database sees."""
 _LAST_ID: Final = ReservationId("ffffffff-ffff-ffff-ffff-ffffffffffff")
 
@@ -61,7 +63,9 @@ class Ledger:
         self.watchers = WatchHub(db)
         self.clock = DatabaseClock()
         self._loads = Gathering(self._load, batch_max=LOAD_MAX, in_flight_max=LOADS_IN_FLIGHT)
-        self._sessions = [db.open_session(f"ledger-{n}") for n in range(limits.in_flight_max)]
+        self._sessions = [
+            db.open_session(f"ledger-{n}", lock_timeout_ms=LOCK_MS) for n in range(limits.in_flight_max)
+        ]
         self.batcher = Batcher(
             self._sessions,
             self.programs.terms_of,

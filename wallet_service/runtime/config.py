@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     database_statement_timeout_ms: Milliseconds = Field(
         5_000, description="The server ends a statement then."
     )
-    database_lock_timeout_ms: Milliseconds = Field(500, description="The server ends a lock wait then.")
+    database_lock_timeout_ms: Milliseconds = Field(2_000, description="The server ends a lock wait then.")
     database_behind_pooler: bool = Field(
         False, description="A transaction pooler is in between: no prepared statements, no startup settings."
     )

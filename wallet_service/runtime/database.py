@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final, Self
 
 import asyncpg
@@ -70,9 +71,15 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    def open_session(self, purpose: str) -> Session:
-        """Return a session of its own (not of the pool); it connects at its first statement."""
-        return Session(self.options, f"{self._application_name}:{purpose}")
+    def open_session(self, purpose: str, *, lock_timeout_ms: int | None = None) -> Session:
+        """Return a session of its own (not of the pool); it connects at its first statement.
+
+        It waits for locks as long as all do, or less if so much is given.
+        """
+        options = self.options
+        if lock_timeout_ms is not None:
+            options = replace(options, lock_timeout_ms=min(lock_timeout_ms, options.lock_timeout_ms))
+        return Session(options, f"{self._application_name}:{purpose}")
 
     async def fetch(self, sql: str, *args: object, timeout_seconds: float) -> list[Row]:
         """Return all rows."""

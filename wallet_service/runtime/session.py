@@ -49,7 +49,7 @@ class DatabaseOptions:
     pool_size: int = 8
     connect_timeout_seconds: float = 5.0
     statement_timeout_ms: int = 5_000
-    lock_timeout_ms: int = 500
+    lock_timeout_ms: int = 2_000
     behind_pooler: bool = False
     prefer_indexes: bool = True
 
