@@ -20,7 +20,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Diff:
     """What is different between two documents, and which revisions of drafts they were; 0: a version."""
 
     differences: tuple[Difference, ...]

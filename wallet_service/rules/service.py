@@ -13,7 +13,7 @@ from wallet_service.ledger.programs import Programs
 from wallet_service.ledger.service import left
 from wallet_service.rules import store
 from wallet_service.rules.compiler import Compiled, compiled
-from wallet_service.rules.differing import Comparison, differences
+from wallet_service.rules.differing import Diff, differences
 from wallet_service.rules.document import parsed, written
 from wallet_service.rules.live import Rulesets, read_all_campaigns, read_all_segments
 from wallet_service.rules.publication import (
@@ -122,7 +122,7 @@ class Authoring:
 
     async def compare(
         self, program_id: ProgramId, before: str | int, after: str | int, deadline: float
-    ) -> Comparison | Refusal:
+    ) -> Diff | Refusal:
         """Answer what is different between two drafts or versions that can be read."""
         rulesets, revisions = [], []
         for source in (before, after):
@@ -134,7 +134,7 @@ class Authoring:
                 return _invalid(findings)
             rulesets.append(ruleset)
             revisions.append(_revision(found))
-        return Comparison(
+        return Diff(
             differences=differences(*rulesets), before_revision=revisions[0], after_revision=revisions[1]
         )
 
