@@ -118,7 +118,7 @@ async def test_a_budget_that_was_lowered_gives_nothing_more(shop):
     lowered = CapKey(key="b", period=Period.BUDGET, limit=100)
     # What the first had not used comes back, but the new limit holds.
     await other.take("shop", lowered, 300)
-    assert sum(other.left("shop").values()) <= 100
+    assert sum(other.in_hand("shop")[0].values()) <= 100
 
 
 async def test_a_dead_worker_after_any_step_leaves_a_budget_exact(shop):

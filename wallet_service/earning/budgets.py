@@ -48,21 +48,13 @@ class Budgets:
         self._slices: dict[Key, list[_Slice]] = {}
         self._used_up: dict[Key, float] = {}
 
-    def left(self, program_id: ProgramId) -> dict[str, int]:
-        """Return what the slices of a program have left, by budget."""
-        return {
-            name: sum(part.left for part in parts)
-            for (owner, name), parts in self._slices.items()
-            if owner == program_id
-        }
-
-    def limits(self, program_id: ProgramId) -> dict[str, int]:
-        """Return the largest budget under which a slice in hand was taken, by budget."""
-        return {
-            name: max(part.limit for part in parts)
-            for (owner, name), parts in self._slices.items()
-            if owner == program_id
-        }
+    def in_hand(self, program_id: ProgramId) -> tuple[dict[str, int], dict[str, int]]:
+        """Return by budget what a program's slices have left, and the largest budget under which one was taken."""
+        own = {name: parts for (owner, name), parts in self._slices.items() if owner == program_id}
+        return (
+            {name: sum(part.left for part in parts) for name, parts in own.items()},
+            {name: max(part.limit for part in parts) for name, parts in own.items()},
+        )
 
     async def take(self, program_id: ProgramId, key: CapKey, short: int) -> bool:
         """Take another slice because awards were trimmed by so much; False if the budget has nothing left.

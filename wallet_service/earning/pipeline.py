@@ -159,17 +159,18 @@ class Pipeline:
 
     def _desks(self, work: Round) -> dict[WalletId, Desk]:
         desks: dict[WalletId, Desk] = {}
-        budgets = {claim.program_id: self.budgets.left(claim.program_id) for claim in work.claims}
+        programs = {claim.program_id for claim in work.claims}
+        budgets = {program_id: self.budgets.in_hand(program_id) for program_id in programs}
         for claim in work.claims:
             pace = work.pace.get(claim.wallet_id)
             program_id = claim.program_id
+            left, limits = budgets[program_id]
             in_force = self._fraud.policies.of(program_id)
             desks[claim.wallet_id] = Desk(
                 now=claim.now, policy=self._policies.of(program_id), limits=self._limits,
                 rules=partial(self._rules.at, program_id),
                 profile=work.profiles.get(claim.wallet_id, STRANGER),
-                used=dict(work.used.get(claim.wallet_id, {})), budgets=budgets[program_id],
-                budget_limits=self.budgets.limits(program_id),
+                used=dict(work.used.get(claim.wallet_id, {})), budgets=left, budget_limits=limits,
                 has_bought=pace.bought if pace else False, window_events=pace.events if pace else 0,
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
                 fraud=None if in_force is None else in_force.judge, signals=work.signals.get(claim.wallet_id, {}),
