@@ -263,7 +263,7 @@ def _rules_of_checkout(signals: Signals, policy: Policy) -> list[_Voice]:
     rules, device = policy.devices, signals.traces.device
     if device is None and rules.missing is not Verdict.ALLOW:
         said.append(_Voice(NO_DEVICE, rules.missing, rules.shadow))
-    if signals.second_device and not (device is not None and device.is_one_of(policy.trusted.devices)):
+    if _is_strange(signals, policy):
         said.append(_Voice(SECOND_DEVICE, _second_device(signals, rules), rules.shadow))
     above = policy.review.above_minor
     if above is not None and signals.amount > above:
@@ -280,15 +280,16 @@ def _second_device(signals: Signals, rules: DeviceRules) -> Verdict:
     return rules.second_device if known is not None and known < rules.own_after_seconds else Verdict.ALLOW
 
 
+def _is_strange(signals: Signals, policy: Policy) -> bool:
+    """Whether this is another device than the one that has a hold, and none that the policy trusts."""
+    device = signals.traces.device
+    return signals.second_device and not (device is not None and device.is_one_of(policy.trusted.devices))
+
+
 def _is_nobodys(signals: Signals, policy: Policy) -> bool:
     """Whether nobody can tell whose second device it is, and it matters."""
-    device = signals.traces.device
-    return (
-        signals.second_device
-        and signals.link_age_seconds is None
-        and policy.devices.second_device is not Verdict.ALLOW
-        and not (device is not None and device.is_one_of(policy.trusted.devices))
-    )
+    asks = policy.devices.second_device is not Verdict.ALLOW
+    return asks and signals.link_age_seconds is None and _is_strange(signals, policy)
 
 
 def _summed(voices: list[_Voice], unknown: tuple[str, ...], *, all_shadow: bool) -> Judgement:
