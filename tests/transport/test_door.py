@@ -121,7 +121,7 @@ def test_the_status_numbers_are_those_of_grpc():
 
 
 def test_only_overload_says_when_to_try_again():
-    told = [r for r in Reason if "grpc-retry-pushback-ms" in dict(trailers_of(Refusal(reason=r), 100))]
+    told = [r for r in Reason if "grpc-retry-pushback-ms" in dict(trailers_of(Refusal(reason=r)))]
     assert told == [Reason.OVERLOADED]
 
 

@@ -28,6 +28,7 @@ from wallet_service.ledger.wire import answered, instant, plain, wallet_id_from
 from wallet_service.rules.wording import NO_RULE
 from wallet_service.transport.call import Call
 from wallet_service.transport.scopes import Scope
+from wallet_service.transport.status import fill_refusal
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
@@ -67,7 +68,7 @@ class EarningRpc:
         for item in parsed:
             outcome = item if isinstance(item, Refusal) else next(outcomes)
             if isinstance(outcome, Refusal):
-                _fill_refusal(response.outcomes.add().refusal, outcome)
+                fill_refusal(response.outcomes.add().refusal, outcome)
             else:
                 response.outcomes.add().recorded.CopyFrom(_recorded(outcome))
         return response
@@ -207,12 +208,6 @@ def _program_of(event: earning_pb2.EarnEvent) -> ProgramId | None:
 
 def _recorded(outcome: Accepted) -> earning_pb2.RecordEventResponse:
     return earning_pb2.RecordEventResponse(event_id=outcome.event_id, replayed=outcome.replayed)
-
-
-def _fill_refusal(message: earning_pb2.EventRefusal, refusal: Refusal) -> None:
-    message.code, message.reason = refusal.reason.status.value, refusal.reason.name
-    message.field, message.message = refusal.field, refusal.message
-    message.metadata.update(refusal.facts)
 
 
 def _position(text: str | None) -> tuple[Instant, EventId] | None:

@@ -20,7 +20,6 @@ from wallet_service.review.wire import (
     case_message,
     decision_of,
     evidence_message,
-    fill_refusal,
     found_message,
     policy_message,
     policy_of,
@@ -28,6 +27,7 @@ from wallet_service.review.wire import (
 )
 from wallet_service.transport.call import Call
 from wallet_service.transport.scopes import Scope
+from wallet_service.transport.status import fill_refusal
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50

@@ -10,7 +10,6 @@ from wallet.v1 import review_pb2
 
 from wallet_service.fraud.judged import Signal, SubjectKind
 from wallet_service.kernel.clock import NEVER, Instant
-from wallet_service.kernel.errors import Refusal
 from wallet_service.kernel.ids import OperationId, canonical_uuid
 from wallet_service.ledger.model import EntryKind
 from wallet_service.ledger.wire import plain, timestamp
@@ -112,12 +111,6 @@ def decision_of(message: review_pb2.CaseDecision, field: str = "decision") -> De
         approve=message.verdict == review_pb2.CaseDecision.VERDICT_APPROVE,
         reason=plain(message.reason, f"{field}.reason"),
     )
-
-
-def fill_refusal(message: review_pb2.CaseRefusal, refusal: Refusal) -> None:
-    """Set a refusal in a message."""
-    message.code, message.reason = refusal.reason.status.value, refusal.reason.name
-    message.field, message.message = refusal.field, refusal.message
 
 
 def policy_of(message: review_pb2.ReviewPolicy) -> Policy:

@@ -33,7 +33,7 @@ from wallet_service.transport.call import Call, Caller
 from wallet_service.transport.deadlines import Deadlines
 from wallet_service.transport.gate import Gate
 from wallet_service.transport.scopes import MethodRule
-from wallet_service.transport.status import PUSHBACK_MS, code_of, trailers_of
+from wallet_service.transport.status import code_of, trailers_of
 from wallet_service.transport.telemetry import DoorTelemetry
 from wallet_service.transport.trace import NO_TRACE, TraceParent, parse_traceparent
 from wallet_service.transport.validation import first_violation
@@ -75,7 +75,6 @@ class DoorLimits:
     stream_write_seconds_max: float = 10.0
     """A watcher that takes nothing for so long is cut off."""
     message_bytes_max: int = 4 << 20
-    pushback_ms: int = PUSHBACK_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +251,7 @@ class Door:
     def _refuse(self, context: Context, refusal: Refusal) -> bytes:
         context.set_code(code_of(refusal))
         context.set_details(refusal.message)
-        context.set_trailing_metadata(trailers_of(refusal, self._limits.pushback_ms))
+        context.set_trailing_metadata(trailers_of(refusal))
         if self._telemetry.on:
             self._telemetry.refused(self._method.name, refusal.reason)
         return _NO_REPLY
