@@ -10,7 +10,7 @@ from wallet.v1 import checkout_pb2, types_pb2
 
 from wallet_service.checkout.judging import ReserveWish
 from wallet_service.checkout.model import LimitKind, Quote
-from wallet_service.checkout.service import Begun, Change, Checkout, settled
+from wallet_service.checkout.service import Begun, Change, Checkout, UnderWay, settled
 from wallet_service.fraud.wire import context_of
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal, RefusedError, refuse
@@ -32,7 +32,7 @@ from wallet_service.ledger.wire import (
     wallet_id_from,
 )
 from wallet_service.transport.call import Call
-from wallet_service.transport.status import retry_after_ms
+from wallet_service.transport.status import fill_refusal, retry_after_ms
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
@@ -46,8 +46,6 @@ Changed = (
     | checkout_pb2.ReleaseResponse
     | checkout_pb2.ExtendReservationResponse
 )
-UnderWay = tuple[Begun | Commit | Release, asyncio.Future[Outcome]]
-"""An operation of a batch, and what will become of it."""
 
 
 class CheckoutRpc:
@@ -71,11 +69,8 @@ class CheckoutRpc:
         response = checkout_pb2.ReserveResponse()
         (begun,) = await self._checkout.reserve([_wish(request, call)])
         under_way = self._checkout.submit(begun.command, call.deadline)
-        try:
+        with self._checkout.awaiting([(begun, under_way)]):
             outcome = await under_way
-        except asyncio.CancelledError:
-            self._checkout.forsake([(begun, under_way)])
-            raise
         await self._checkout.conclude([(begun, outcome)], call.deadline)
         if isinstance(outcome, Refusal):
             raise RefusedError(outcome)
@@ -182,18 +177,9 @@ class CheckoutRpc:
         return response
 
     async def _outcomes(self, begun: Sequence[UnderWay | Refusal], deadline: float) -> list[Outcome]:
-        try:
-            await settled([each[1] for each in begun if not isinstance(each, Refusal)], deadline)
-        except asyncio.CancelledError:
-            # The call ends, what the ledger has begun does not: a hold that waits for a reviewer must become known.
-            self._checkout.forsake(
-                [
-                    (each[0], each[1])
-                    for each in begun
-                    if not isinstance(each, Refusal) and isinstance(each[0], Begun)
-                ]
-            )
-            raise
+        under_way = [each for each in begun if not isinstance(each, Refusal)]
+        with self._checkout.awaiting(under_way):
+            await settled([future for _, future in under_way], deadline)
         return [each if isinstance(each, Refusal) else _outcome(each[1]) for each in begun]
 
     def _begin(
@@ -239,9 +225,7 @@ def _fill_outcome(
 
 
 def _fill_refusal(message: checkout_pb2.OperationRefusal, refusal: Refusal) -> None:
-    message.code, message.reason = refusal.reason.status.value, refusal.reason.name
-    message.field, message.message = refusal.field, refusal.message
-    message.metadata.update(refusal.facts)
+    fill_refusal(message, refusal)
     message.retry_after_ms = retry_after_ms(refusal)
 
 

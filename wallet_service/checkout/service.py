@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -29,6 +30,10 @@ ANSWER_SECONDS_MAX: Final = 0.1
 """Of what is left to a call when it begins to wait: what the way back may take."""
 
 Change = commands.Deferred | commands.Commit | commands.Release
+
+
+UnderWay = tuple["Begun | commands.Commit | commands.Release", Future[commands.Outcome]]
+"""An operation, and what will become of it."""
 
 
 async def settled(futures: Sequence[Future[commands.Outcome]], deadline: float) -> None:
@@ -112,10 +117,19 @@ class Checkout:
         """Note what became of reservations; call it before they are answered."""
         await self._judging.conclude([(begun.dossier, outcome) for begun, outcome in outcomes], deadline)
 
-    def forsake(self, under_way: Sequence[tuple[Begun, Future[commands.Outcome]]]) -> None:
-        """Note what becomes of reservations for whose outcome nobody waits any more, whenever that is known."""
-        for begun, future in under_way:
-            future.add_done_callback(partial(self._unheard, begun))
+    @contextmanager
+    def awaiting(self, under_way: Sequence[UnderWay]) -> Iterator[None]:
+        """Wait within for operations: of reservations, what becomes of them is noted even if the waiting is cancelled.
+
+        The call ends, what the ledger has begun does not: a hold that waits for a reviewer must become known.
+        """
+        try:
+            yield
+        except asyncio.CancelledError:
+            for operation, future in under_way:
+                if isinstance(operation, Begun):
+                    future.add_done_callback(partial(self._unheard, operation))
+            raise
 
     def _unheard(self, begun: Begun, future: Future[commands.Outcome]) -> None:
         # One that was cancelled itself has no outcome; the ledger tells it to the command.
