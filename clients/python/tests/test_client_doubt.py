@@ -50,7 +50,8 @@ async def test_a_call_that_goes_on_alone_stays_alone_and_inside_its_attempts(cli
     assert len(service.requests["Reserve"]) == 3
 
 
-async def test_a_commit_in_doubt_that_is_turned_away_when_asked_again_stays_in_doubt(client, service, order):
+async def left_in_doubt(client, service, order):
+    """Return a hold of 100 of which a commit of 30 was done without an answer; the next call is turned away."""
     hold = await client.checkout.reserve(CUSTOMER, 100, order)
     service.done_first = True
     service.plan("Execute", *[NOT_THERE] * 3)
@@ -58,6 +59,11 @@ async def test_a_commit_in_doubt_that_is_turned_away_when_asked_again_stays_in_d
         await hold.commit(amount_minor=30, final=False)
     service.done_first = False
     service.plan("Execute", *[OVERLOADED] * 3)
+    return hold
+
+
+async def test_a_commit_in_doubt_that_is_turned_away_when_asked_again_stays_in_doubt(client, service, order):
+    hold = await left_in_doubt(client, service, order)
     with pytest.raises(errors.Overloaded):
         await hold.commit(amount_minor=30, final=False)
     assert hold.in_doubt
@@ -67,13 +73,7 @@ async def test_a_commit_in_doubt_that_is_turned_away_when_asked_again_stays_in_d
 
 
 async def test_a_commit_in_doubt_keeps_its_id_beside_others_that_are_refused_or_done(client, service, order):
-    hold = await client.checkout.reserve(CUSTOMER, 100, order)
-    service.done_first = True
-    service.plan("Execute", *[NOT_THERE] * 3)
-    with pytest.raises(OutcomeUnknown):
-        await hold.commit(amount_minor=30, final=False)
-    service.done_first = False
-    service.plan("Execute", *[OVERLOADED] * 3)
+    hold = await left_in_doubt(client, service, order)
     with pytest.raises(errors.Overloaded):
         await hold.commit(amount_minor=20, final=False)
     await hold.commit(amount_minor=20, final=False)
