@@ -16,9 +16,11 @@ from wallet.v1.earning_pb2 import (
     ReturnEvent,
     ReturnStage,
 )
+from wallet.v1.review_pb2 import Case, CaseAct, CaseState
 from wallet.v1.types_pb2 import (
     Balance,
     Customer,
+    Device,
     Entry,
     EntryKind,
     Lot,
@@ -45,7 +47,11 @@ __all__ = [
     "AsyncWalletClient",
     "Balance",
     "BlockingHold",
+    "Case",
+    "CaseAct",
+    "CaseState",
     "Customer",
+    "Device",
     "EarnEvent",
     "EarningPolicy",
     "Entry",
