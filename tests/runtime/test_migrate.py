@@ -1,7 +1,6 @@
 """Migrations: from nothing to the snapshot, safe in parallel, cheap when there is nothing to do."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import asyncpg
@@ -61,12 +60,10 @@ async def test_tables_and_functions_are_there_after_one_run(empty_database_url, 
     assert await is_current(empty_database_url, files)
 
 
-async def test_a_second_run_changes_nothing_and_is_quick(empty_database_url, package):
+async def test_a_second_run_changes_nothing(empty_database_url, package):
     files = SchemaFiles.of(package)
     await migrate(empty_database_url, files)
-    started = time.monotonic()
     assert not (await migrate(empty_database_url, files)).changed
-    assert time.monotonic() - started < 0.5
 
 
 async def test_a_changed_function_is_applied_again(empty_database_url, package):

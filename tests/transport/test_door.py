@@ -66,13 +66,13 @@ async def test_a_deadline_is_capped(open_with):
 
 async def test_a_deadline_of_one_millisecond_is_answered_as_exceeded(house):
     async def slow(request, call):
-        await asyncio.sleep(1)
+        await asyncio.sleep(30)
 
     house.checkout_rooms.behaviour["quote"] = slow
     started = time.monotonic()
     status, _, _, _ = await refused(house.checkout.Quote(QUOTE, metadata=auth(), timeout=0.001))
     assert status == "DEADLINE_EXCEEDED"
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
 
 
 async def test_a_reading_call_that_runs_out_of_time_says_so(open_with):

@@ -30,7 +30,7 @@ async def test_a_close_that_is_cancelled_still_closes_and_ends_every_call(target
         await asyncio.sleep(0.02)
     begun = time.monotonic()
     await cancelled_close(client)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 2.5
     assert states(client) == {grpc.ChannelConnectivity.SHUTDOWN}
     ends = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(end, OutcomeUnknown) for end in ends[:2])
