@@ -41,6 +41,7 @@ from wallet_service.rules.compiler import compiled
 from wallet_service.rules.ruleset import Campaign, Caps, Give, Rule, Ruleset, When
 from wallet_service.runtime.cache import Cache
 from wallet_service.runtime.database import Database, DatabaseOptions
+from wallet_service.runtime.session import Statements
 
 DAY = 86_400_000_000
 START = Instant(1_760_000_000_000_000)
@@ -86,8 +87,8 @@ class Shop:
         self.earning = Earning(self.db, self.ledger, self.rules, self.policies, self.limits, self.fraud)
         self.pipeline = self.worker()
 
-    def worker(self) -> Pipeline:
-        return Pipeline(self.db, self.ledger, self.rules, self.policies, self.limits, self.fraud)
+    def worker(self, db: Statements | None = None) -> Pipeline:
+        return Pipeline(db or self.db, self.ledger, self.rules, self.policies, self.limits, self.fraud)
 
     @staticmethod
     def soon() -> float:

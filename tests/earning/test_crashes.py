@@ -47,8 +47,7 @@ class Frail:
 
 
 def frail_worker(shop, fuse: Fuse) -> Pipeline:
-    pipeline = shop.worker()
-    pipeline._db = Frail(pipeline._db, fuse, "fetch", "fetchval", "fetchrow")
+    pipeline = shop.worker(Frail(shop.db, fuse, "fetch", "fetchval", "fetchrow"))
     pipeline.courtesy = Frail(pipeline.courtesy, fuse, "submit")
     return pipeline
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from wallet_service.earning import caps
 from wallet_service.earning.asking import basket_of
+from wallet_service.earning.gathering import RulesetSource
 from wallet_service.earning.model import Content, EventKind
-from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.store import history as past_events
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.errors import Reason, Refusal

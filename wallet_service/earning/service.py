@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from wallet_service.earning import store
 from wallet_service.earning.desk import Desk
+from wallet_service.earning.gathering import RulesetSource
 from wallet_service.earning.model import (
     Arrival,
     Content,
@@ -23,7 +24,6 @@ from wallet_service.earning.model import (
     ExpiryWarning,
     Policy,
 )
-from wallet_service.earning.pipeline import RulesetSource
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import caps_of, priced
 from wallet_service.earning.store import ahead
