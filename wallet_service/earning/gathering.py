@@ -87,10 +87,7 @@ class Gathering:
         self._courtesy.begin()
         for event in work.due:
             if event.state is EventState.HELD and event.kind is not EventKind.RETURN:
-                try:
-                    found = caps_of(desks[event.wallet_id], event.content)
-                except Exception:  # noqa: BLE001 - a worker's loop: deciding it fails again, and is counted there
-                    found = ()
+                found = caps_of(desks[event.wallet_id], event.content)
                 keys |= {key.key for key in found if key.period is not Period.BUDGET}
                 await self._courtesy.pause()
         if not keys:
