@@ -11,7 +11,7 @@ from wallet_service.earning.budgets import Budgets
 from wallet_service.earning.courtesy import Courtesy
 from wallet_service.earning.desk import Desk
 from wallet_service.earning.judging import attempts_of
-from wallet_service.earning.model import EventId, EventKind, EventState
+from wallet_service.earning.model import EARNED, Event, EventId, EventKind, EventState
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import caps_of
 from wallet_service.earning.rounds import Round
@@ -55,12 +55,7 @@ class Gathering:
     async def gather(self, work: Round, budgets: Budgets) -> None:
         """Read everything that the decisions need."""
         work.due = await store.read_due(self._db, work.claims, work.events_max, timeout_seconds=_SECONDS)
-        # What only matures needs to know nothing of its order.
-        orders = {
-            (event.wallet_id, event.content.order_ref)
-            for event in work.due
-            if event.content.order_ref and event.state is not EventState.CREDITED
-        }
+        orders = _orders_of(work.due)
         if orders:
             work.related = await store.read_purchases(self._db, orders, timeout_seconds=_SECONDS)
         if not any(event.state is EventState.HELD for event in work.due):
@@ -114,14 +109,34 @@ class Gathering:
                 window_value_minor=pace.value_minor if pace else 0, asked=work.asked,
                 fraud=None if in_force is None else in_force.judge, signals=work.signals.get(claim.wallet_id, {}),
             )  # fmt: skip
+        purchases: list[Event] = []
         for event in (*work.related, *work.owing, *work.due):
-            desk = desks[event.wallet_id]
-            desk.events[event.event_id] = event
+            desks[event.wallet_id].events[event.event_id] = event
             work.known.setdefault(event.key, event.result)
             if event.kind is EventKind.PURCHASE:
-                desk.orders.setdefault(event.content.order_ref, event.event_id)
+                purchases.append(event)
+        for event in sorted(purchases, key=_precedence):
+            desks[event.wallet_id].orders.setdefault(event.content.order_ref, event.event_id)
         for wallet_id, order_ref in work.elsewhere:
             desks[wallet_id].elsewhere.add(order_ref)
         for event in work.owing:
             desks[event.wallet_id].owing.append(event.event_id)
         return desks
+
+
+def _orders_of(due: Sequence[Event]) -> dict[store.OrderKey, EventId | None]:
+    """Return the orders of which the other purchases must be known, each with one that is known already.
+
+    What only matures needs to know nothing of its order.
+    """
+    orders: dict[store.OrderKey, EventId | None] = {}
+    for event in due:
+        if event.content.order_ref and event.state is not EventState.CREDITED:
+            key = (event.wallet_id, event.content.order_ref)
+            orders[key] = event.event_id if event.kind is EventKind.PURCHASE else orders.get(key)
+    return orders
+
+
+def _precedence(purchase: Event) -> tuple[bool, Instant, EventId]:
+    """Return what orders purchases of one order: the one that earned comes first, then the one that came in first."""
+    return purchase.state not in EARNED, purchase.received_at, purchase.event_id

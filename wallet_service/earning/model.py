@@ -56,6 +56,10 @@ class EventState(IntEnum):
     DEAD = 9
 
 
+EARNED: Final = frozenset(
+    {EventState.CLEARED, EventState.CREDITED, EventState.MATURED, EventState.CLAWED_BACK}
+)
+"""A purchase in one of these was the first of its order, whatever has become of it since."""
 DECIDED: Final = frozenset(
     {
         EventState.REJECTED,

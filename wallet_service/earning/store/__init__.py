@@ -35,6 +35,10 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _policy: Final = msgspec.json.Decoder(Policy, strict=False).decode
 
 
+OrderKey = tuple[WalletId, str]
+"""An order, within the wallet whose purchase it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A wallet that is leased, and its program's clock at that moment."""
@@ -129,13 +133,12 @@ async def read_due(
 
 
 async def read_purchases(
-    db: Statements, orders: Iterable[tuple[WalletId, str]], *, timeout_seconds: float
+    db: Statements, orders: Mapping[OrderKey, EventId | None], *, timeout_seconds: float
 ) -> list[Event]:
-    """Return the purchases of these orders, the first that came in first."""
-    named = list(orders)
+    """Return the purchases of these orders, but for the one of each that is named: it is known already."""
     rows = await db.fetch(
-        _SQL["purchases"], [wallet_id for wallet_id, _ in named], [ref for _, ref in named],
-        timeout_seconds=timeout_seconds,
+        _SQL["purchases"], [wallet_id for wallet_id, _ in orders], [order_ref for _, order_ref in orders],
+        list(orders.values()), timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return [event_of(row) for row in rows]
 
