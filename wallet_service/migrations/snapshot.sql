@@ -91,42 +91,68 @@ CREATE FUNCTION earning.accept(p_events json) RETURNS TABLE(ordinal integer, ver
     AS $$
 #variable_conflict use_column
 declare
-  v_judged jsonb;
-  -- By their places in the call: one id may be that of events of several programs.
+  -- The call's events, read from JSON once: one element for each, in their order.
+  v_ordinal integer[];
+  v_wallet uuid[];
+  v_event uuid[];
+  v_kind smallint[];
+  v_source text[];
+  v_source_event text[];
+  v_order text[];
+  v_value bigint[];
+  v_occurred bigint[];
+  v_hold bigint[];
+  v_digest bytea[];
+  v_content json[];
+  v_program text[];
+  v_now bigint[];
+  v_verdict integer[];
+  -- Those that were taken in, by their places in the call: one id may be that of events of several programs.
   v_new integer[];
+  v_new_wallet uuid[];
+  v_new_program text[];
+  v_new_order text[];
+  v_new_due timestamptz[];
 begin
   -- The moment is the program's, as everywhere.
-  select coalesce(jsonb_agg(to_jsonb(j)), '[]') into v_judged
-  from (
-    select
-      n.ordinal, n.wallet_id, n.event_id, w.program_id, n.digest,
-      case when n.kind = 1 then n.order_ref else '' end as order_ref,
-      ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) as now,
+  select
+    array_agg(j.ordinal), array_agg(j.wallet_id), array_agg(j.event_id), array_agg(j.kind), array_agg(j.source),
+    array_agg(j.source_event_id), array_agg(j.order_ref), array_agg(j.value), array_agg(j.occurred), array_agg(j.hold),
+    array_agg(decode(j.digest, 'hex')), array_agg(j.content), array_agg(j.program_id), array_agg(j.now),
+    array_agg(
       case
-        when w.wallet_id is null then 3
-        when n.occurred > ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) + n.future then 4
-        when n.occurred < ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) - n.past then 5
+        when j.program_id is null then 3
+        when j.occurred > j.now + j.future then 4
+        when j.occurred < j.now - j.past then 5
         else 0
-      end as verdict
+      end
+    )
+  into
+    v_ordinal, v_wallet, v_event, v_kind, v_source, v_source_event, v_order, v_value, v_occurred, v_hold, v_digest,
+    v_content, v_program, v_now, v_verdict
+  from (
+    select n.*, w.program_id, ledger.microseconds(coalesce(p.clock_at, clock_timestamp())) as now
     from json_to_recordset(p_events) as n (
-      ordinal integer, wallet_id uuid, event_id uuid, kind smallint, order_ref text, digest text, occurred bigint,
-      future bigint, past bigint
+      ordinal integer, wallet_id uuid, event_id uuid, kind smallint, source text, source_event_id text,
+      order_ref text, value bigint, occurred bigint, future bigint, past bigint, hold bigint, digest text, content json
     )
     left join lateral (
-      select x.wallet_id, x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
+      select x.program_id from ledger.wallet as x where x.wallet_id = n.wallet_id limit 1
     ) as w on true
     left join ledger.program as p on p.program_id = w.program_id
   ) as j;
 
   with n as materialized (
-    select distinct on (j.program_id, n.event_id) n.*, j.program_id, j.now
-    from json_to_recordset(p_events) as n (
-      ordinal integer, wallet_id uuid, event_id uuid, kind smallint, source text, source_event_id text,
-      order_ref text, value bigint, occurred bigint, hold bigint, digest text, content json
+    select distinct on (n.program_id, n.event_id) n.*
+    from unnest(
+      v_ordinal, v_wallet, v_event, v_kind, v_source, v_source_event, v_order, v_value, v_occurred, v_hold, v_digest,
+      v_content, v_program, v_now, v_verdict
+    ) as n (
+      ordinal, wallet_id, event_id, kind, source, source_event_id, order_ref, value, occurred, hold, digest, content,
+      program_id, now, verdict
     )
-    join jsonb_to_recordset(v_judged) as j (ordinal integer, program_id text, now bigint, verdict integer)
-      on j.ordinal = n.ordinal and j.verdict = 0
-    order by j.program_id, n.event_id, n.ordinal
+    where n.verdict = 0
+    order by n.program_id, n.event_id, n.ordinal
   ),
   keyed as (
     insert into earning.event_key (program_id, event_id, wallet_id)
@@ -143,56 +169,53 @@ begin
       n.wallet_id, n.event_id, n.program_id, n.kind, n.source, n.source_event_id, n.order_ref, n.value,
       ledger.moment(n.occurred),
       -- A microsecond per place keeps the order in which events came.
-      ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), decode(n.digest, 'hex'),
-      n.content, '{}'
+      ledger.moment(n.now + n.ordinal), ledger.moment(n.now + n.hold), n.digest, n.content, '{}'
     from n
     join keyed as k on k.program_id = n.program_id and k.event_id = n.event_id
     order by n.wallet_id, n.event_id
     on conflict (wallet_id, event_id) do nothing
-    returning wallet_id, event_id
+    returning wallet_id, event_id, due_at
   )
-  select coalesce(array_agg(n.ordinal), '{}') into v_new
+  select
+    coalesce(array_agg(n.ordinal), '{}'), array_agg(n.wallet_id), array_agg(n.program_id),
+    array_agg(case when n.kind = 1 then n.order_ref else '' end), array_agg(t.due_at)
+  into v_new, v_new_wallet, v_new_program, v_new_order, v_new_due
   from taken as t
   join n on n.wallet_id = t.wallet_id and n.event_id = t.event_id;
 
   insert into earning.order_key (program_id, order_ref, wallet_id)
-  select distinct on (j.program_id, j.order_ref) j.program_id, j.order_ref, j.wallet_id
-  from jsonb_to_recordset(v_judged) as j (ordinal integer, program_id text, order_ref text, wallet_id uuid)
-  where j.ordinal = any (v_new) and j.order_ref <> ''
-  order by j.program_id, j.order_ref, j.ordinal
+  select distinct on (n.program_id, n.order_ref) n.program_id, n.order_ref, n.wallet_id
+  from unnest(v_new, v_new_program, v_new_order, v_new_wallet) as n (ordinal, program_id, order_ref, wallet_id)
+  where n.order_ref <> ''
+  order by n.program_id, n.order_ref, n.ordinal
   on conflict (program_id, order_ref) do nothing;
 
   insert into earning.queue as q (wallet_id, program_id, due_at)
-  select j.wallet_id, min(j.program_id), min(e.due_at)
-  from jsonb_to_recordset(v_judged) as j (ordinal integer, wallet_id uuid, event_id uuid, program_id text)
-  cross join lateral (
-    select x.due_at from earning.event as x where x.wallet_id = j.wallet_id and x.event_id = j.event_id limit 1
-  ) as e
-  where j.ordinal = any (v_new)
-  group by j.wallet_id
-  order by j.wallet_id
+  select n.wallet_id, min(n.program_id), min(n.due_at)
+  from unnest(v_new_wallet, v_new_program, v_new_due) as n (wallet_id, program_id, due_at)
+  group by n.wallet_id
+  order by n.wallet_id
   on conflict (wallet_id) do update set due_at = least(q.due_at, excluded.due_at);
 
   return query
   select
-    j.ordinal,
+    n.ordinal,
     case
-      when j.verdict = 3 then 3
+      when t.ordinal is not null then 0
+      when n.verdict = 3 then 3
       -- It is sound, and yet was not taken in: another wallet has it.
-      when e.event_id is null and j.verdict = 0 then 2
-      when e.event_id is null then j.verdict
-      when e.digest <> decode(j.digest, 'hex') then 2
-      -- Twice in one call: the first of them took it in.
-      when j.ordinal = any (v_new) then 0
+      when e.event_id is null and n.verdict = 0 then 2
+      when e.event_id is null then n.verdict
+      when e.digest <> n.digest then 2
+      -- Known, or twice in one call: the first of them took it in.
       else 1
     end
-  from jsonb_to_recordset(v_judged) as j (
-    ordinal integer, wallet_id uuid, event_id uuid, digest text, verdict integer
-  )
+  from unnest(v_ordinal, v_wallet, v_event, v_digest, v_verdict) as n (ordinal, wallet_id, event_id, digest, verdict)
+  left join unnest(v_new) as t (ordinal) on t.ordinal = n.ordinal
   left join lateral (
     select x.event_id, x.digest
     from earning.event as x
-    where x.wallet_id = j.wallet_id and x.event_id = j.event_id
+    where t.ordinal is null and x.wallet_id = n.wallet_id and x.event_id = n.event_id
     limit 1
   ) as e on true;
 end
