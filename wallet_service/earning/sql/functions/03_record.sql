@@ -20,6 +20,9 @@ declare
   v_held uuid[];
   v_wanted bigint;
   v_rows bigint;
+  -- Purchases that were written down: their wallets, and the orders whose returns need not wait any more.
+  v_awake uuid[];
+  v_wakes text[];
 begin
   select coalesce(array_agg(q.wallet_id), '{}') into v_held
   from (
@@ -70,15 +73,23 @@ begin
     raise exception 'a slice of a budget is short' using errcode = 'WL002';
   end if;
 
-  update earning.event as e
-  set
-    state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
-    clawed_back = n.clawed_back, debt = n.debt, result = coalesce(n.result, e.result)
-  from json_to_recordset(p_events) as n (
-    wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
-    debt bigint, result json
+  with n as materialized (
+    select n.*
+    from json_to_recordset(p_events) as n (
+      wallet_id uuid, event_id uuid, state smallint, due bigint, tries smallint, amount bigint, clawed_back bigint,
+      debt bigint, result json, wakes text
+    )
+    where n.wallet_id = any (v_held)
+  ),
+  written as (
+    update earning.event as e
+    set
+      state = n.state, due_at = ledger.moment(n.due), tries = n.tries, amount = n.amount,
+      clawed_back = n.clawed_back, debt = n.debt, result = coalesce(n.result, e.result)
+    from n
+    where e.wallet_id = n.wallet_id and e.event_id = n.event_id
   )
-  where e.wallet_id = n.wallet_id and e.event_id = n.event_id and n.wallet_id = any (v_held);
+  select array_agg(n.wallet_id), array_agg(n.wakes) into v_awake, v_wakes from n where n.wakes <> '';
 
   -- What goes back was counted before, so its row is there.
   update earning.cap_use as c
@@ -103,9 +114,9 @@ begin
   -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
   update earning.event as e
   set due_at = '1970-01-01T00:00:00Z'
-  from json_to_recordset(p_events) as n (wallet_id uuid, event_id uuid, wakes text)
+  from unnest(v_awake, v_wakes) as n (wallet_id, wakes)
   where
-    n.wakes <> '' and n.wallet_id = any (v_held) and e.wallet_id = n.wallet_id and e.order_ref = n.wakes
+    e.wallet_id = n.wallet_id and e.order_ref = n.wakes
     and e.kind = 8 and e.state = 1 and e.result -> 'reasons' ->> 0 = 'WAITS_FOR_PURCHASE';
 
   update earning.queue as q
