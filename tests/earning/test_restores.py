@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from shop import DAY, PROGRAM, Policy, Stage
 from test_crashes import outlived
@@ -67,10 +69,12 @@ async def test_what_there_is_no_room_for_comes_last_and_keeps_nothing_frozen(sho
     assert await shop.balance(anna) == (0, 0, 0, 250)
     submit = shop.ledger.submit
 
-    async def full(command, deadline):
-        if isinstance(command, say.Restore):
-            return Refusal(reason=Reason.TOO_MANY_LOTS)
-        return await submit(command, deadline)
+    def full(command, deadline):
+        if not isinstance(command, say.Restore):
+            return submit(command, deadline)
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_result(Refusal(reason=Reason.TOO_MANY_LOTS))
+        return refused
 
     with monkeypatch.context() as patch:
         patch.setattr(shop.ledger, "submit", full)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from wallet_service.earning.apart import foreseen
@@ -58,25 +59,48 @@ class Courtesy:
 
         What nobody foresaw is answered as INTERNAL: the one event counts a try, and the others of its round go on.
         """
+        (outcome,) = await self.submit_all([command], seconds)
+        return outcome
+
+    async def submit_all(self, commands: Sequence[Command], seconds: float) -> list[Outcome]:
+        """Give the ledger many commands, each when it is our turn; answers as `submit` does, in their order."""
+        futures: list[asyncio.Future[Outcome]] = []
         try:
-            return await self._in_turn(command, seconds)
-        except Exception as fault:
-            if foreseen(fault):
+            for command in commands:
+                futures.append(await self._begun(command, seconds))  # noqa: PERF401 - those begun are cancelled with us
+            if futures:
+                # All come to their end before the first fault is raised.
+                await asyncio.wait(futures)
+            return [_outcome(future) for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+
+    async def _begun(self, command: Command, seconds: float) -> asyncio.Future[Outcome]:
+        """Give a command when it is our turn; the room that it takes is free again when it is through."""
+        gates = [self._room]
+        await self._room.acquire()
+        try:
+            if self.pressed:
+                await self._beside_calls.acquire()
+                gates.append(self._beside_calls)
+            future = self._submitted(command, seconds)
+        except BaseException as fault:
+            for gate in gates:
+                gate.release()
+            if not isinstance(fault, Exception):
                 raise
-            _log.exception("a command of an event failed")
-            return Refusal(reason=Reason.INTERNAL)
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(fault)
+            return future
+        for gate in gates:
+            future.add_done_callback(partial(_leave, gate))
+        return future
 
-    async def _in_turn(self, command: Command, seconds: float) -> Outcome:
-        async with self._room:
-            if not self.pressed:
-                return await self._submit(command, seconds)
-            async with self._beside_calls:
-                return await self._submit(command, seconds)
-
-    async def _submit(self, command: Command, seconds: float) -> Outcome:
+    def _submitted(self, command: Command, seconds: float) -> asyncio.Future[Outcome]:
         future = self._ledger.submit(command, self._clock() + seconds)
         self._own += 1
-        return await future
+        return future
 
     async def pause(self) -> None:
         """Let others go on, if it is time."""
@@ -96,3 +120,17 @@ class Courtesy:
     def begin(self) -> None:
         """Begin a slice."""
         self._since = self._clock()
+
+
+def _outcome(future: asyncio.Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except Exception as fault:
+        if foreseen(fault):
+            raise
+        _log.exception("a command of an event failed")
+        return Refusal(reason=Reason.INTERNAL)
+
+
+def _leave(gate: asyncio.Semaphore, _: asyncio.Future[Outcome]) -> None:
+    gate.release()

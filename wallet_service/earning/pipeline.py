@@ -35,7 +35,7 @@ from wallet_service.earning.courtesy import Courtesy
 from wallet_service.earning.desk import Desk
 from wallet_service.earning.gathering import Gathering, RulesetSource
 from wallet_service.earning.judging import note_judgements
-from wallet_service.earning.model import TRIES_MAX, Event, EventKind, EventState
+from wallet_service.earning.model import TRIES_MAX, Event, EventKey, EventKind, EventState
 from wallet_service.earning.policies import Policies
 from wallet_service.earning.policy import decide, wait
 from wallet_service.earning.returning import refilled
@@ -186,7 +186,29 @@ class Pipeline:
         for event in work.due:
             if event.wallet_id in named:
                 named[event.wallet_id].append(event)
-        await _side_by_side([self._act_on(work, wallet_id, due) for wallet_id, due in named.items()])
+        through = await self._give_plain(work, [_plain(work.desks[of], due) for of, due in named.items()])
+        left = {of: [event for event in due if event.key not in through] for of, due in named.items()}
+        await _side_by_side([self._act_on(work, wallet_id, due) for wallet_id, due in left.items() if due])
+
+    async def _give_plain(self, work: Round, plain: Sequence[Sequence[Event]]) -> set[EventKey]:
+        """Give what is one credit and no more, as almost all is, without a task for each; returns what is through.
+
+        What is refused for good is left to be looked at by itself: it is refused again.
+        """
+        events = [event for each in plain for event in each]
+        commands = [command_of(event, event.result.acts[0]) for event in events]
+        outcomes = await self.courtesy.submit_all(commands, _LEDGER_SECONDS)
+        through: set[EventKey] = set()
+        for event, outcome in zip(events, outcomes, strict=True):
+            desk = work.desks[event.wallet_id]
+            if not isinstance(outcome, Refusal):
+                desk.put(finished(event))
+            elif outcome.reason in TRANSIENT:
+                desk.put(replace(event, due_at=after(desk.now, 1)))
+            else:
+                continue
+            through.add(event.key)
+        return through
 
     async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
         desk = work.desks[wallet_id]
@@ -300,6 +322,15 @@ class Pipeline:
     async def close(self) -> None:
         """Give unused slices back."""
         await self.budgets.give_back(all_of_them=True)
+
+
+def _plain(desk: Desk, due: Sequence[Event]) -> list[Event]:
+    """Return the events of a wallet that are one credit and wait for nothing: a return waits for what is before it."""
+    known = [desk.events[event.event_id] for event in due]
+    cleared = [e for e in known if e.state is EventState.CLEARED and not desk.poisoned(e)]
+    if any(event.kind is EventKind.RETURN for event in cleared):
+        return []
+    return [e for e in cleared if len(e.result.acts) == 1 and not e.result.paid_debt]
 
 
 async def _side_by_side(work: Sequence[Coroutine[Any, Any, None]]) -> None:
