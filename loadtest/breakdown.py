@@ -1,7 +1,8 @@
-"""Where the time of a pair (Reserve, Commit in part) goes, by process, statement and step: `python -m loadtest.breakdown`.
+"""Where the time of a pair, a Reserve or a Quote goes, by process, statement and step: `python -m loadtest.breakdown`.
 
 The operating system's clocks say how much each process used, a sampler (py-spy) for what the service used it, PostgreSQL's
-own counters how long its statements and its fsyncs took. All in one run of pairs through the client that gathers.
+own counters how long its statements and its fsyncs took. Pairs (Reserve, Commit in part) go through the client that
+gathers; Reserves and Quotes are single calls by a plain stub, Quotes of wallets that are in the cache.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +20,10 @@ import asyncpg
 import uvloop
 from rich.console import Console
 
-from loadtest.figures import CHANNELS, Run, prepare
-from loadtest.measure import Figure, rate
+from loadtest.figures import ACTIVE, CHANNELS, Run, channels_to, prepare
+from loadtest.measure import Act, Figure, rate
 from loadtest.stage import Process, Stage, staged
-from loadtest.workload import Shopper
+from loadtest.workload import Shopper, unary_acts
 from wallet_service.runtime.migrate import migrate
 from wallet_service.runtime.statements import load_statements
 
@@ -71,19 +73,34 @@ def shares(raw: str) -> Counter[str]:
     return found
 
 
-async def sampled(stage: Stage, process: Process, run: Run, callers: int) -> tuple[Figure, Counter[str]]:
-    """Run pairs while the sampler looks at the service."""
+@asynccontextmanager
+async def acting(run: Run, process: Process, kind: str) -> AsyncIterator[Act]:
+    """Return what is done again and again."""
+    if kind == "pair":
+        async with run.client(process.target) as client:
+            yield Shopper(client, run.wallets).pair
+        return
+    channels = channels_to(process.target)
+    wallets = run.wallets[:ACTIVE] if kind == "quote" else run.wallets
+    yield unary_acts(channels, run.token, wallets)[kind]
+    for channel in channels:
+        await channel.close()
+
+
+async def sampled(
+    stage: Stage, process: Process, run: Run, kind: str, callers: int
+) -> tuple[Figure, Counter[str]]:
+    """Act while the sampler looks at the service."""
     raw = stage.folder / "samples.txt"
-    async with run.client(process.target) as client:
-        shopper = Shopper(client, run.wallets)
-        await rate(stage, shopper.pair, callers, WARM_SECONDS)
+    async with acting(run, process, kind) as act:
+        await rate(stage, act, callers, WARM_SECONDS)
         spy = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("py-spy")), "record", "--nonblocking", "--full-filenames",
             "--rate", str(SAMPLES_PER_SECOND), "--duration", str(max(1, round(run.seconds))), "--format", "raw",
             "--output", str(raw), "--pid", str(process.popen.pid),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        figure = await rate(stage, shopper.pair, callers, run.seconds)
+        figure = await rate(stage, act, callers, run.seconds)
         _, said = await spy.communicate()
     if spy.returncode:
         raise SystemExit(
@@ -92,22 +109,22 @@ async def sampled(stage: Stage, process: Process, run: Run, callers: int) -> tup
     return figure, shares(raw.read_text())
 
 
-async def statements(url: str, pairs_per_second: float, seconds: float) -> dict[str, float]:
-    """Return microseconds a pair of PostgreSQL's statements and fsyncs since the counters were set to zero."""
+async def statements(url: str, per_second: float, seconds: float) -> dict[str, float]:
+    """Return microseconds an act of PostgreSQL's statements and fsyncs since the counters were set to zero."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(_SQL["statement_times"])
         waits = await connection.fetchrow(_SQL["wal_times"])
     finally:
         await connection.close()
-    pairs = pairs_per_second * seconds
+    acts = max(1.0, per_second * seconds)
     assert waits is not None
     found: Counter[str] = Counter()
     for row in rows:
         name = next((said for text, said in STATEMENTS.items() if text in row["query"]), "other statements")
-        found[f"PostgreSQL: {name}"] += row["milliseconds"] * 1_000 / pairs
-    found["PostgreSQL: fsync of the log, waiting"] = waits["sync_milliseconds"] * 1_000 / pairs
-    found["fsyncs for a pair"] = waits["syncs"] / pairs
+        found[f"PostgreSQL: {name}"] += row["milliseconds"] * 1_000 / acts
+    found["PostgreSQL: fsync of the log, waiting"] = waits["sync_milliseconds"] * 1_000 / acts
+    found["fsyncs an act"] = waits["syncs"] / acts
     return dict(found)
 
 
@@ -122,18 +139,16 @@ async def _reset(url: str) -> None:
         await connection.close()
 
 
-async def breakdown(run: Run, callers: int) -> None:
+async def breakdown(run: Run, kind: str, callers: int) -> None:
     """Measure, and say a table."""
     process = run.stage.serve()
     await prepare(run, process)
     await _reset(run.stage.database_url)
-    figure, samples = await sampled(run.stage, process, run, callers)
+    figure, samples = await sampled(run.stage, process, run, kind, callers)
     measured = run.seconds + WARM_SECONDS + 2 * 0.5
     in_database = await statements(run.stage.database_url, figure.per_s, measured)
-    run.say(
-        f"{figure.per_s:,.0f} pairs a second by {callers} callers on {CHANNELS} connections; µs of one processor a pair"
-    )
-    run.say("| where | µs a pair |\n| --- | --- |")
+    run.say(f"{kind}: {figure.per_s:,.0f} a second by {callers} callers on {CHANNELS} connections")
+    run.say(f"| where | µs of one processor a {kind} |\n| --- | --- |")
     run.say(f"| client | {figure.cpu_us['client']:.0f} |")
     run.say(f"| **service** | {figure.cpu_us['server']:.0f} |")
     total = samples.total()
@@ -149,13 +164,14 @@ async def breakdown(run: Run, callers: int) -> None:
 def main() -> None:
     """Read the options and measure once."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--act", choices=("pair", "reserve", "quote"), default="pair")
     parser.add_argument("--callers", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=10.0)
     chosen = parser.parse_args()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with staged() as stage:
         asyncio.run(migrate(stage.database_url))
-        uvloop.run(breakdown(Run(stage, chosen.seconds, console.print), chosen.callers))
+        uvloop.run(breakdown(Run(stage, chosen.seconds, console.print), chosen.act, chosen.callers))
 
 
 if __name__ == "__main__":
