@@ -108,7 +108,7 @@ async def unary(run: Run, process: Process) -> None:
     reserve = unary_acts(channels, run.token, run.wallets)["reserve"]
     echo = unary_acts(to_echo, run.token, run.wallets)["reserve"]
     await rate(run.stage, quote, 256, run.seconds)
-    for callers in CALLERS:
+    for callers in (1, 16, 64, 256):
         await note_turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)
     for channel in (*channels, *to_echo):
         await channel.close()
