@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from wallet_service.earning.apart import foreseen
 from wallet_service.kernel.errors import Reason, Refusal
@@ -20,6 +20,7 @@ from wallet_service.ledger.commands import Command, Outcome
 from wallet_service.ledger.service import Ledger
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 SLICE_SECONDS: Final = 0.002
 COMMANDS_AT_ONCE: Final = 256
 """In the ledger, when nobody else is there: enough for a batch while the next one gathers."""
@@ -64,43 +65,37 @@ class Courtesy:
 
     async def submit_all(self, commands: Sequence[Command], seconds: float) -> list[Outcome]:
         """Give the ledger many commands, each when it is our turn; answers as `submit` does, in their order."""
-        futures: list[asyncio.Future[Outcome]] = []
+        begun: list[asyncio.Future[Outcome] | Refusal] = []
         try:
             for command in commands:
-                futures.append(await self._begun(command, seconds))  # noqa: PERF401 - those begun are cancelled with us
-            if futures:
+                begun.append(await self._begun(command, seconds))  # noqa: PERF401 - those begun are cancelled with us
+            if futures := [each for each in begun if not isinstance(each, Refusal)]:
                 # All come to their end before the first fault is raised.
                 await asyncio.wait(futures)
-            return [_outcome(future) for future in futures]
+            return [each if isinstance(each, Refusal) else _told(each.result) for each in begun]
         finally:
-            for future in futures:
-                future.cancel()
+            for each in begun:
+                if not isinstance(each, Refusal):
+                    each.cancel()
 
-    async def _begun(self, command: Command, seconds: float) -> asyncio.Future[Outcome]:
+    async def _begun(self, command: Command, seconds: float) -> asyncio.Future[Outcome] | Refusal:
         """Give a command when it is our turn; the room that it takes is free again when it is through."""
-        gates = [self._room]
-        await self._room.acquire()
+        taken: list[asyncio.Semaphore] = []
         try:
+            await self._room.acquire()
+            taken.append(self._room)
             if self.pressed:
                 await self._beside_calls.acquire()
-                gates.append(self._beside_calls)
-            future = self._submitted(command, seconds)
-        except BaseException as fault:
-            for gate in gates:
+                taken.append(self._beside_calls)
+            begun = _told(partial(self._ledger.submit, command, self._clock() + seconds))
+            if not isinstance(begun, Refusal):
+                self._own += 1
+                begun.add_done_callback(partial(_leave, tuple(taken)))
+                taken.clear()
+            return begun
+        finally:
+            for gate in taken:
                 gate.release()
-            if not isinstance(fault, Exception):
-                raise
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(fault)
-            return future
-        for gate in gates:
-            future.add_done_callback(partial(_leave, gate))
-        return future
-
-    def _submitted(self, command: Command, seconds: float) -> asyncio.Future[Outcome]:
-        future = self._ledger.submit(command, self._clock() + seconds)
-        self._own += 1
-        return future
 
     async def pause(self) -> None:
         """Let others go on, if it is time."""
@@ -122,9 +117,9 @@ class Courtesy:
         self._since = self._clock()
 
 
-def _outcome(future: asyncio.Future[Outcome]) -> Outcome:
+def _told(answer: Callable[[], T]) -> T | Refusal:
     try:
-        return future.result()
+        return answer()
     except Exception as fault:
         if foreseen(fault):
             raise
@@ -132,5 +127,6 @@ def _outcome(future: asyncio.Future[Outcome]) -> Outcome:
         return Refusal(reason=Reason.INTERNAL)
 
 
-def _leave(gate: asyncio.Semaphore, _: asyncio.Future[Outcome]) -> None:
-    gate.release()
+def _leave(taken: tuple[asyncio.Semaphore, ...], _: asyncio.Future[Outcome]) -> None:
+    for gate in taken:
+        gate.release()

@@ -186,16 +186,16 @@ class Pipeline:
         for event in work.due:
             if event.wallet_id in named:
                 named[event.wallet_id].append(event)
-        through = await self._give_plain(work, [_plain(work.desks[of], due) for of, due in named.items()])
+        plain = [event for of, due in named.items() for event in _plain(work.desks[of], due)]
+        through = await self._give_plain(work, plain)
         left = {of: [event for event in due if event.key not in through] for of, due in named.items()}
         await _side_by_side([self._act_on(work, wallet_id, due) for wallet_id, due in left.items() if due])
 
-    async def _give_plain(self, work: Round, plain: Sequence[Sequence[Event]]) -> set[EventKey]:
+    async def _give_plain(self, work: Round, events: Sequence[Event]) -> set[EventKey]:
         """Give what is one credit and no more, as almost all is, without a task for each; returns what is through.
 
         What is refused for good is left to be looked at by itself: it is refused again.
         """
-        events = [event for each in plain for event in each]
         commands = [command_of(event, event.result.acts[0]) for event in events]
         outcomes = await self.courtesy.submit_all(commands, _LEDGER_SECONDS)
         through: set[EventKey] = set()
@@ -212,8 +212,7 @@ class Pipeline:
 
     async def _act_on(self, work: Round, wallet_id: WalletId, due: list[Event]) -> None:
         desk = work.desks[wallet_id]
-        known = [desk.events[event.event_id] for event in due]
-        cleared = [e for e in known if e.state is EventState.CLEARED and not desk.poisoned(e)]
+        cleared = _cleared(desk, due)
         if len(cleared) == 1 or any(event.kind is EventKind.RETURN for event in cleared):
             # A return acts on what a purchase before it brought. One alone needs no task of its own.
             for event in cleared:
@@ -324,10 +323,15 @@ class Pipeline:
         await self.budgets.give_back(all_of_them=True)
 
 
+def _cleared(desk: Desk, due: Sequence[Event]) -> list[Event]:
+    """Return, as they are now, the events of a wallet that are decided and not yet given to the ledger."""
+    known = [desk.events[event.event_id] for event in due]
+    return [e for e in known if e.state is EventState.CLEARED and not desk.poisoned(e)]
+
+
 def _plain(desk: Desk, due: Sequence[Event]) -> list[Event]:
     """Return the events of a wallet that are one credit and wait for nothing: a return waits for what is before it."""
-    known = [desk.events[event.event_id] for event in due]
-    cleared = [e for e in known if e.state is EventState.CLEARED and not desk.poisoned(e)]
+    cleared = _cleared(desk, due)
     if any(event.kind is EventKind.RETURN for event in cleared):
         return []
     return [e for e in cleared if len(e.result.acts) == 1 and not e.result.paid_debt]
