@@ -168,6 +168,33 @@ async def test_who_cannot_wait_for_another_try_is_told_before_the_deadline(
         assert reason_of(await patient) is None
 
 
+async def test_who_stands_behind_a_patient_call_of_the_same_wallet_is_told_in_time_too(
+    ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = await ledger.open_wallets(2)
+
+    async def no_room(*_args: Any, **_kwargs: Any) -> Any:
+        await asyncio.sleep(0.1)
+        raise batching.DatabaseUnavailable("could not extend file: No space left on device")
+
+    monkeypatch.setattr(batching.store, "append", no_room)
+    async with ledger.batcher(sessions=1) as batcher:
+        loop = asyncio.get_running_loop()
+        patient = batcher.submit(a_grant(mine, 1), loop.time() + 9.0)
+        await asyncio.sleep(0.05)
+        deadline = loop.time() + 1.0
+        behind = [batcher.submit(a_grant(wallet_id, 1), deadline) for wallet_id in (mine, mine, other)]
+        outcomes = await asyncio.gather(*behind)
+        assert {reason_of(outcome) for outcome in outcomes} == {Reason.DATABASE_UNAVAILABLE}
+        assert loop.time() < deadline - 0.1
+        assert not patient.done(), "it has the time for more tries"
+        late = batcher.submit(a_grant(other, 1), loop.time() + 9.0)
+        monkeypatch.undo()
+        assert [reason_of(await each) for each in (patient, late)] == [None, None]
+        assert batcher.waiting == 0
+    assert [(await ledger.wallet(wallet_id)).available for wallet_id in (mine, other)] == [1, 1]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_an_append_whose_answer_is_lost_is_resolved_by_its_ids(
     ledger: LedgerDatabase, monkeypatch: pytest.MonkeyPatch, moment: str

@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
 from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.kernel.ids import ProgramId, WalletId
 from wallet_service.ledger import store
@@ -24,7 +22,7 @@ from wallet_service.ledger.model import Terms, Wallet
 from wallet_service.ledger.naming import known_of, load_named, remember
 from wallet_service.ledger.pace import Pace
 from wallet_service.ledger.program import Program
-from wallet_service.ledger.waiting import Waiting
+from wallet_service.ledger.waiting import Waiting, as_first, leave_before, refusal_of
 from wallet_service.runtime.errors import (
     DatabaseConflict,
     DatabaseError,
@@ -40,6 +38,8 @@ SHARE_MIN: Final = 64
 batch of fewer commands costs more than it gains."""
 LOCK_FROM_ATTEMPT: Final = 3
 """After so many losses a wallet is locked while it is decided: then nobody can overtake."""
+PAUSE_MAX: Final = 0.5
+"""Seconds between two attempts while the database is away, at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -202,20 +202,22 @@ class Batcher:
         """Leave nobody waiting if a batch ended by something nobody foresaw."""
         for waiting in batch:
             waiting.unknown = waiting.unknown or waiting.decided
-            self._answer(waiting, _lost(waiting, Reason.INTERNAL))
+            self._answer(waiting, refusal_of(waiting, Reason.INTERNAL))
 
     async def _run(self, session: Session, batch: list[Waiting]) -> None:
         """Load, decide, append; again for those whose wallet somebody else changed meanwhile."""
         todo = batch
+        clock = asyncio.get_running_loop().time
         for attempt in range(ATTEMPTS_MAX):
             for waiting in todo:
                 waiting.decided = None
+            began = clock()
             try:
                 todo = await self._attempt(session, todo, locked=attempt >= LOCK_FROM_ATTEMPT)
             except DatabaseConflict as fault:
                 todo = await self._after_conflict(session, todo, fault)
             except (OutcomeUnknown, DatabaseUnavailable, DatabaseTimeout) as fault:
-                todo = await self._after_outage(todo, fault, attempt)
+                todo = await self._after_outage(todo, fault, attempt, clock() - began)
             except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
                 return await self._run_apart(session, todo, fault)
             if not todo:
@@ -243,7 +245,9 @@ class Batcher:
                 self._start_drain(asyncio.get_running_loop())
         return [waiting for waiting in todo if not waiting.answered]
 
-    async def _after_outage(self, todo: list[Waiting], fault: Exception, attempt: int) -> list[Waiting]:
+    async def _after_outage(
+        self, todo: list[Waiting], fault: Exception, attempt: int, took: float
+    ) -> list[Waiting]:
         """Return who is to try again, after a pause: what an unanswered append did, the ids will show."""
         if isinstance(fault, OutcomeUnknown):
             for waiting in todo:
@@ -252,9 +256,11 @@ class Batcher:
             _log.warning("a batch of %d commands failed: %s", len(todo), fault)
             self._refuse_all(todo, Reason.DATABASE_UNAVAILABLE)
             return []
-        pause = min(0.02 * 2**attempt, 0.5)
-        # Twice: another try takes time, too.
-        still = self._still_in_time(todo, 2 * pause, Reason.DATABASE_UNAVAILABLE)
+        pause = min(0.02 * 2**attempt, PAUSE_MAX)
+        # Twice: another try takes as long as this one, and on a machine that is short of time longer.
+        needed = 2 * (pause + min(took, PAUSE_MAX))
+        still = self._still_in_time(todo, needed, Reason.DATABASE_UNAVAILABLE)
+        self._tell_behind(todo, needed)
         if still:  # or the wallets would stay busy for nobody
             await asyncio.sleep(pause)
         return still
@@ -278,12 +284,20 @@ class Batcher:
         end = asyncio.get_running_loop().time() + seconds
         for waiting in todo:
             if waiting.deadline <= end:
-                self._answer(waiting, _lost(waiting, reason))
+                self._answer(waiting, refusal_of(waiting, reason))
         return [waiting for waiting in todo if waiting.deadline > end]
+
+    def _tell_behind(self, todo: list[Waiting], seconds: float) -> None:
+        """Tell those who would stand behind a batch, until it has tried again, for the rest of their time."""
+        end = asyncio.get_running_loop().time() + seconds
+        wallets = {waiting.command.wallet_id for waiting in todo}
+        for line in (self._queue, *(self._parked.get(wallet_id, deque()) for wallet_id in wallets)):
+            for waiting in leave_before(line, end):
+                self._answer(waiting, Refusal(reason=Reason.DATABASE_UNAVAILABLE))
 
     def _refuse_all(self, todo: list[Waiting], reason: Reason) -> None:
         for waiting in todo:
-            self._answer(waiting, _lost(waiting, reason))
+            self._answer(waiting, refusal_of(waiting, reason))
 
     async def _attempt(self, session: Session, todo: list[Waiting], *, locked: bool) -> list[Waiting]:
         """Decide a batch once and answer it; returns those whose wallet was lost to another process."""
@@ -344,7 +358,7 @@ class Batcher:
                 continue
             remember(loaded, decision)
             written.add(wallet, decision, terms)
-            decisions.append((waiting, _as_first(waiting, decision.outcome)))
+            decisions.append((waiting, as_first(waiting, decision.outcome)))
         return written, decisions
 
     def _decide(
@@ -367,22 +381,3 @@ async def _ready(todo: Sequence[Waiting]) -> None:
             rest = command.ready()
             if rest is not None:
                 await rest
-
-
-def _lost(waiting: Waiting, reason: Reason) -> Refusal:
-    return Refusal(reason=reason if waiting.unknown is None else Reason.OUTCOME_UNKNOWN)
-
-
-def _as_first(waiting: Waiting, outcome: Outcome) -> Outcome:
-    """Answer as the attempt that had no answer would have: what we find now is what it had done."""
-    first = waiting.unknown
-    if first is None or _replayed(first):
-        return outcome
-    if not isinstance(outcome, Refusal):
-        return replace(outcome, replayed=False) if outcome.replayed else outcome
-    facts = {name: fact for name, fact in outcome.facts.items() if name != "replayed"}
-    return replace(outcome, facts=facts) if len(facts) < len(outcome.facts) else outcome
-
-
-def _replayed(outcome: Outcome) -> bool:
-    return "replayed" in outcome.facts if isinstance(outcome, Refusal) else outcome.replayed

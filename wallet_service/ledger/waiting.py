@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from wallet_service.kernel.errors import Reason, Refusal
 from wallet_service.ledger.commands import Command, Deferred, Outcome
 
 
@@ -22,3 +26,33 @@ class Waiting:
     answered: bool = False
     freed: bool = False
     """Whether its wallet was given back to others."""
+
+
+def leave_before(line: deque[Waiting], end: float) -> list[Waiting]:
+    """Take out of a line those whose time is over by a moment and who still wait, and return them."""
+    leaving = [waiting for waiting in line if waiting.deadline <= end and not waiting.future.done()]
+    if leaving:
+        staying = [waiting for waiting in line if waiting.deadline > end or waiting.future.done()]
+        line.clear()
+        line.extend(staying)
+    return leaving
+
+
+def refusal_of(waiting: Waiting, reason: Reason) -> Refusal:
+    """Refuse a command that found no answer: what may have happened all the same is unknown."""
+    return Refusal(reason=reason if waiting.unknown is None else Reason.OUTCOME_UNKNOWN)
+
+
+def as_first(waiting: Waiting, outcome: Outcome) -> Outcome:
+    """Answer as the attempt that had no answer would have: what we find now is what it had done."""
+    first = waiting.unknown
+    if first is None or _replayed(first):
+        return outcome
+    if not isinstance(outcome, Refusal):
+        return replace(outcome, replayed=False) if outcome.replayed else outcome
+    facts = {name: fact for name, fact in outcome.facts.items() if name != "replayed"}
+    return replace(outcome, facts=facts) if len(facts) < len(outcome.facts) else outcome
+
+
+def _replayed(outcome: Outcome) -> bool:
+    return "replayed" in outcome.facts if isinstance(outcome, Refusal) else outcome.replayed
