@@ -7,13 +7,13 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_rules import naive_price, share_out, whole
-from shopping import CAMPAIGNS, baskets, customers, moments, rulesets
+from shopping import CAMPAIGNS, MONDAY_NOON, baskets, customers, moments, rulesets
 
 from wallet_service.rules.compiler import compiled
-from wallet_service.rules.model import Headroom
+from wallet_service.rules.model import Basket, Customer, Headroom, Line
 from wallet_service.rules.policy import cap_keys, price
-from wallet_service.rules.rounding import apportioned, rounded
-from wallet_service.rules.ruleset import Rounding
+from wallet_service.rules.rounding import apportioned, rounded, rounded_each
+from wallet_service.rules.ruleset import Give, Group, Level, Mode, Rounding, Rule, Ruleset, When
 from wallet_service.rules.units import Units
 from wallet_service.rules.wording import explain
 
@@ -86,3 +86,48 @@ def test_each_rounding_is_what_its_name_says(numerator, denominator, rounding):
     assert rounded(numerator, denominator, rounding) == whole(
         Fraction(numerator, denominator), rounding.value
     )
+
+
+@given(
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=6), st.integers(0, 10**5),
+    st.integers(1, 10**5), st.sampled_from(Rounding),
+)  # fmt: skip
+def test_many_are_rounded_as_each_by_itself(values, factor, denominator, rounding):
+    each = [rounded(value * factor, denominator, rounding) for value in values]
+    assert rounded_each(values, factor, denominator, rounding) == each
+
+
+RIVALS = st.lists(
+    st.tuples(st.integers(1, 4), st.sampled_from([(), ("a",), ("b",), ("a", "c")])), min_size=1, max_size=8
+)
+
+
+@given(
+    RIVALS,
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=5),
+    st.sampled_from([Mode.BEST, Mode.EXCLUDE]),
+)
+def test_who_gives_way_on_a_line_is_named_with_what_it_would_have_given(rivals, categories, mode):
+    rules = tuple(
+        Rule(rule_id=f"r{n}", title="t", group="g", give=Give(basis_points=rate * 100), when=When(categories=about))
+        for n, (rate, about) in enumerate(rivals)
+    )  # fmt: skip
+    groups = (Group(name="g", mode=mode, level=Level.LINE),)
+    program = compiled(Ruleset(time_zone="UTC", groups=groups, rules=rules), 1, {})
+    lines = tuple(
+        Line(sku="s", category=name, net_minor=1_000 * (n + 1), gross_minor=1_000 * (n + 1))
+        for n, name in enumerate(categories)
+    )
+    priced = price(Basket(order_ref="o", lines=lines), Customer(), MONDAY_NOON, program, Headroom())
+
+    lost: dict[tuple[int, int], int] = {}
+    for line in lines:
+        offers = [(-rate if mode is Mode.BEST else 0, n) for n, (rate, about) in enumerate(rivals)
+                  if not about or line.category in about]  # fmt: skip
+        for _, loser in sorted(offers)[1:]:
+            key = (min(offers)[1], loser)
+            lost[key] = lost.get(key, 0) + line.net_minor * rivals[loser][0] // 100
+    told = {(int(a.rule_id[1:]), int(b.rule_id[1:])): b.amount for a in priced.awards for b in a.beaten}
+    assert told == lost
+    for award in priced.awards:
+        assert [b.rule_id for b in award.beaten] == sorted(b.rule_id for b in award.beaten)

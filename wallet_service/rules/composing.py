@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
 from wallet_service.rules.compiler import CompiledRule
 from wallet_service.rules.model import Beaten
 from wallet_service.rules.reckoning import WHOLE, Raw
-from wallet_service.rules.rounding import apportioned, rounded
+from wallet_service.rules.rounding import apportioned, rounded, rounded_each
 from wallet_service.rules.ruleset import Group, Level, Mode, Rounding, Ruleset
 
 
@@ -27,7 +27,7 @@ def amounts(raw: Raw, ruleset: Ruleset) -> tuple[int, Sequence[int]]:
     if raw.fixed is not None:
         return raw.fixed, apportioned(raw.fixed, raw.measures)
     if ruleset.rounded_per is Level.LINE:
-        parts = [rounded(measure * raw.factor, WHOLE, ruleset.rounding) for measure in raw.measures]
+        parts = rounded_each(raw.measures, raw.factor, WHOLE, ruleset.rounding)
         return sum(parts), parts
     amount = rounded(sum(raw.measures) * raw.factor, WHOLE, ruleset.rounding)
     return amount, apportioned(amount, raw.measures)
@@ -61,38 +61,71 @@ def _winner_of_order(contenders: Sequence[Contender], group: Group, ruleset: Rul
 
 def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: Rounding) -> list[Contender]:
     winners = _won(contenders, best=group.mode is Mode.BEST)
+    winning = set(winners.values())
+    kept: list[tuple[Raw, Sequence[int], Sequence[int]]] = []
+    # Rules about the whole basket share its lines, so that all who win nothing lose the same to the same.
+    beaten: dict[tuple[int, int], _Parted] = {}
     for number, contender in enumerate(contenders):
         raw = contender.raw
-        if len(raw.lines) == 1 and winners[raw.lines[0]] == number:
-            continue
-        lost: dict[int, int] = {}
-        kept_lines: list[int] = []
-        kept_measures: list[int] = []
-        for line, measure in zip(raw.lines, raw.measures, strict=True):
-            winner = winners[line]
-            if winner == number:
-                kept_lines.append(line)
-                kept_measures.append(measure)
-            else:
-                lost[winner] = lost.get(winner, 0) + measure
-        if not lost:
-            continue
-        raw.lines, raw.measures = kept_lines, kept_measures
-        for winner, measures in lost.items():
-            amount = rounded(measures * raw.factor, WHOLE, rounding)
+        if len(raw.lines) == 1:
+            if (winner := winners[raw.lines[0]]) == number:
+                continue
+            parted: _Parted = (), (), {winner: raw.measures[0]}
+        elif number in winning:
+            parted = _parted(number, raw, winners)
+        else:
+            same = _identity(raw)
+            if same not in beaten:
+                beaten[same] = _parted(number, raw, winners)
+            parted = beaten[same]
+        kept.append((raw, *parted[:2]))
+        for winner, measure in parted[2].items():
+            amount = rounded(measure * raw.factor, WHOLE, rounding)
             if amount:
                 rule_id = contender.compiled.rule.rule_id
                 contenders[winner].beaten.append(Beaten(rule_id=rule_id, group=group.name, amount=amount))
+    for raw, lines, measures in kept:
+        raw.lines, raw.measures = lines, measures
     return [contender for contender in contenders if contender.raw.lines]
+
+
+_Parted: TypeAlias = tuple[Sequence[int], Sequence[int], Mapping[int, int]]
+"""The lines that a contender keeps, their measures, and what it lost to which other: the sum of the measures."""
+
+
+def _parted(number: int, raw: Raw, winners: Mapping[int, int]) -> _Parted:
+    lost: dict[int, int] = {}
+    lines: list[int] = []
+    measures: list[int] = []
+    for line, measure in zip(raw.lines, raw.measures, strict=True):
+        winner = winners[line]
+        if winner == number:
+            lines.append(line)
+            measures.append(measure)
+        else:
+            lost[winner] = lost.get(winner, 0) + measure
+    return lines, measures, lost
+
+
+def _identity(raw: Raw) -> tuple[int, int]:
+    """Return what is the same for raws that share lines and measures, for as long as they hold on to them."""
+    return id(raw.lines), id(raw.measures)
 
 
 def _won(contenders: Sequence[Contender], *, best: bool) -> dict[int, int]:
     """Return which contender wins each line: of the best, the first of equals."""
     winners: dict[int, int] = {}
     offers: dict[int, int] = {}
+    strongest: dict[tuple[int, int], int] = {}
     for number, contender in enumerate(contenders):
-        factor = contender.raw.factor
-        for line, measure in zip(contender.raw.lines, contender.raw.measures, strict=True):
+        raw, factor = contender.raw, contender.raw.factor
+        if len(raw.lines) > 1:
+            same = _identity(raw)
+            before = strongest.get(same)
+            if before is not None and (factor <= before or not best):
+                continue  # who offers no more for the very same lines wins none of them
+            strongest[same] = factor
+        for line, measure in zip(raw.lines, raw.measures, strict=True):
             offer = measure * factor
             if line not in winners or (best and offer > offers[line]):
                 winners[line], offers[line] = number, offer

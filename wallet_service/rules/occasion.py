@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from wallet_service.rules.model import Basket, Customer, Line
 from wallet_service.rules.rounding import apportioned
 
 PATH_SEPARATOR: Final = "/"
+PATHS_MAX: Final = 10_000
+"""Category paths that are kept taken apart: baskets name the same ones again and again."""
 _NOBODY: Final[Sequence[int]] = ()
 
 Belongs: TypeAlias = Callable[[Mapping[str, str]], bool]
@@ -36,7 +39,7 @@ class Occasion:
         if by_attributes:
             self.segments |= {name for name, belongs in by_attributes if belongs(customer.attributes)}
         self.local: datetime = to_datetime(moment).astimezone(zone)
-        self.day = f"{self.local:%Y-%m-%d}"
+        self.day = self.local.date().isoformat()
         self.month = self.day[:7]
         self.has_lines = bool(basket.lines)
         self.everything: Sequence[int] = range(max(len(basket.lines), 1))
@@ -104,10 +107,11 @@ Holds: TypeAlias = Callable[[Occasion], bool]
 """Whether a condition on the whole event holds."""
 
 
-def prefixes(path: str) -> list[str]:
-    """Return a category path and all that it lies below: `a/b` and `a`."""
+@lru_cache(maxsize=PATHS_MAX)
+def prefixes(path: str) -> Sequence[str]:
+    """Return a category path and all that it lies below: `a` and `a/b`."""
     parts = path.split(PATH_SEPARATOR)
-    return [PATH_SEPARATOR.join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return tuple(PATH_SEPARATOR.join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _prefixes_of(line: Line) -> Sequence[str]:
@@ -118,7 +122,11 @@ def _index(lines: Sequence[Line], keys_of: Callable[[Line], Sequence[str]]) -> M
     index: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         for key in keys_of(line):
-            index.setdefault(key, []).append(number)
+            numbers = index.get(key)
+            if numbers is None:
+                index[key] = [number]
+            else:
+                numbers.append(number)
     return index
 
 

@@ -25,6 +25,24 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
             assert_never(rounding)
 
 
+def rounded_each(values: Sequence[int], factor: int, denominator: int, rounding: Rounding) -> list[int]:
+    """Return `values[i] * factor / denominator` as whole numbers, each as `rounded` would."""
+    if len(values) == 1:
+        return [rounded(values[0] * factor, denominator, rounding)]
+    match rounding:
+        case Rounding.DOWN:
+            return [value * factor // denominator for value in values]
+        case Rounding.UP:
+            return [-(-value * factor // denominator) for value in values]
+        case Rounding.HALF_EVEN:
+            # One half more, rounded down; without any rest it was just in the middle, and an odd one is one too many.
+            twice, double = 2 * factor, 2 * denominator
+            halves = [divmod(value * twice + denominator, double) for value in values]
+            return [whole if rest else whole & -2 for whole, rest in halves]
+        case _:
+            assert_never(rounding)
+
+
 def apportioned(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Share an amount out in proportion to weights, whole and exactly: the largest remainders get the odd units.
 
