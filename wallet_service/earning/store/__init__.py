@@ -78,21 +78,27 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def digest_of(content: Content) -> str:
-    """Return what makes two contents the same: what happened, whatever device told it under whichever key."""
-    return sha256(_encode(replace(content, traces=_NO_TRACES))).hexdigest()
+def digest_of(content: Content, encoded: bytes | None = None) -> str:
+    """Return what makes two contents the same: what happened, whatever device told it under whichever key.
+
+    `encoded` is the content as it is stored, where it is at hand.
+    """
+    if encoded is None or content.traces != _NO_TRACES:
+        encoded = _encode(replace(content, traces=_NO_TRACES))
+    return sha256(encoded).hexdigest()
 
 
 def _arrival(ordinal: int, arrival: Arrival, policy: Policy) -> dict[str, Any]:
     content = arrival.content
+    encoded = _encode(content)
     return {
         "ordinal": ordinal, "wallet_id": arrival.wallet_id, "event_id": arrival.event_id, "kind": int(content.kind),
         "source": arrival.source, "source_event_id": arrival.source_event_id, "order_ref": content.order_ref,
         "value": value_of(content), "occurred": content.occurred_at,
         "hold": policy.hold_seconds.get(content.kind, 0) * MICROSECONDS_PER_SECOND,
         "future": policy.future_seconds_max * MICROSECONDS_PER_SECOND,
-        "past": policy.past_seconds_max * MICROSECONDS_PER_SECOND, "digest": digest_of(content),
-        "content": msgspec.Raw(_encode(content)),
+        "past": policy.past_seconds_max * MICROSECONDS_PER_SECOND, "digest": digest_of(content, encoded),
+        "content": msgspec.Raw(encoded),
     }  # fmt: skip
 
 
