@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from shop import DAY, PROGRAM, Shop, together
 
-from wallet_service.earning.model import ExpiryKind, ExpiryWarning, Policy
+from wallet_service.earning.model import EventState, ExpiryKind, ExpiryWarning, Policy
 from wallet_service.earning.store import ahead
 from wallet_service.kernel.clock import Instant
 
@@ -94,3 +96,25 @@ async def test_no_statement_of_a_worker_reads_a_table_from_end_to_end(shop):
         assert scans_after == scans, f"{name}: a table was read from end to end"
         # An index read from end to end would be no better; a page of the look ahead finds five rows for each wallet.
         assert found_after - found < ROWS, name
+
+
+async def test_what_is_decided_of_an_event_stands_in_no_index(shop):
+    """So that writing it down touches none: what an index knows of, even in its condition, moves the row."""
+    rows = await shop.db.fetch(
+        "select pg_get_indexdef(indexrelid) as defined from pg_index where indrelid = 'earning.event'::regclass",
+        timeout_seconds=10,
+    )
+    decided = {"state", "tries", "amount", "clawed_back", "result"}
+    assert len(rows) > 3
+    assert not [row["defined"] for row in rows if decided & set(re.findall(r"\w+", row["defined"]))]
+
+
+async def test_a_decided_event_is_due_since_the_same_moment(shop):
+    anna = await shop.customer("anna")
+    await shop.tell(anna, "e1", shop.purchase("o1", 1_000))
+    due = (await shop.event(anna, "e1")).due_at
+    work = await shop.pipeline.claim(10)
+    await shop.pipeline.gather(work)
+    await shop.pipeline.decide_and_record(work)
+    decided = await shop.event(anna, "e1")
+    assert (decided.state, decided.due_at) == (EventState.CLEARED, due)

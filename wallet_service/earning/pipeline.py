@@ -155,6 +155,8 @@ class Pipeline:
 
     async def _record(self, work: Round) -> None:
         written = self._written(work)
+        # What is credited or fails later was decided here, and whoever waits for that is awake.
+        written.wakes = True
         for claim in work.claims:
             for use in work.desks[claim.wallet_id].budget_uses:
                 parts = self.budgets.spread(claim.program_id, use.cap_key, use.amount)

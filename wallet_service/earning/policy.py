@@ -184,9 +184,8 @@ def _credited(desk: Desk, event: Event, found: Priced) -> Event:
         paid=debts,
         matures_at=matures_at if window else NEVER,
     )
-    return replace(
-        event, state=EventState.CLEARED, due_at=desk.now, amount=found.amount, clawed_back=paid, result=result
-    )
+    # It is due still, and since the same moment: what no index has to be told costs half.
+    return replace(event, state=EventState.CLEARED, amount=found.amount, clawed_back=paid, result=result)
 
 
 def _expiry(desk: Desk, event: Event, matures_at: Instant) -> Instant:

@@ -416,7 +416,7 @@ declare
   v_held uuid[];
   v_wanted bigint;
   v_rows bigint;
-  -- Purchases that were written down: their wallets, and the orders whose returns need not wait any more.
+  -- Purchases that were decided: their wallets, and the orders whose returns need not wait any more.
   v_awake uuid[];
   v_wakes text[];
 begin
@@ -507,7 +507,7 @@ begin
   order by n.wallet_id, n.cap_key
   on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
 
-  -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
+  -- Who decided a purchase says so, and its returns need not wait any more.
   update earning.event as e
   set due_at = '1970-01-01T00:00:00Z'
   from unnest(v_awake, v_wakes) as n (wallet_id, wakes)
@@ -2092,6 +2092,7 @@ CREATE TABLE earning.event (
     digest bytea NOT NULL,
     content json NOT NULL,
     result json NOT NULL,
+    in_review boolean GENERATED ALWAYS AS ((state = 2)) STORED NOT NULL,
     CONSTRAINT event_amount_check CHECK ((amount >= 0)),
     CONSTRAINT event_check CHECK (((clawed_back >= 0) AND (clawed_back <= amount))),
     CONSTRAINT event_check1 CHECK (((debt >= 0) AND (debt <= amount))),
@@ -2100,7 +2101,7 @@ CREATE TABLE earning.event (
     CONSTRAINT event_state_check CHECK (((state >= 1) AND (state <= 9))),
     CONSTRAINT event_value_minor_check CHECK ((value_minor >= 0))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 CREATE TABLE earning.event_key (
     program_id text NOT NULL,
@@ -2736,7 +2737,7 @@ CREATE INDEX event_debt ON earning.event USING btree (wallet_id) WHERE (debt > 0
 
 CREATE INDEX event_due ON earning.event USING btree (wallet_id, due_at) WHERE (due_at < '9999-01-01 00:00:00+00'::timestamp with time zone);
 
-CREATE INDEX event_in_review ON earning.event USING btree (wallet_id) WHERE (state = 2);
+CREATE INDEX event_in_review ON earning.event USING btree (wallet_id) WHERE in_review;
 
 CREATE INDEX event_occurred ON earning.event USING btree (program_id, occurred_at, event_id, wallet_id) WHERE (kind <> 8);
 

@@ -71,6 +71,8 @@ class Written:
     release: list[WalletId] = field(default_factory=list)
     known: Mapping[EventKey, Result] = field(default_factory=dict)
     """What stands written as results; one that is still the same is not written again."""
+    wakes: bool = False
+    """Whether purchases among the events are decided now, so that returns need not wait for them any more."""
 
 
 def _json(value: object) -> str:
@@ -200,12 +202,13 @@ async def read_budgets_left(
     return {row[0]: row[1] for row in rows}
 
 
-def _row(event: Event, written: Result | None) -> dict[str, Any]:
-    wakes = event.content.order_ref if event.kind is EventKind.PURCHASE else ""
+def _row(event: Event, written: Written) -> dict[str, Any]:
+    known = written.known.get(event.key)
+    wakes = event.content.order_ref if written.wakes and event.kind is EventKind.PURCHASE else ""
     return {
         "wallet_id": event.wallet_id, "event_id": event.event_id, "state": int(event.state), "due": event.due_at,
         "tries": event.tries, "amount": event.amount, "clawed_back": event.clawed_back, "debt": event.debt,
-        "result": None if event.result is written or event.unread else msgspec.Raw(_encode(event.result)), "wakes": wakes,
+        "result": None if event.result is known or event.unread else msgspec.Raw(_encode(event.result)), "wakes": wakes,
     }  # fmt: skip
 
 
@@ -222,7 +225,7 @@ async def record(db: Statements, lease: str, written: Written, *, timeout_second
     ]
     rows = await db.fetch(
         _SQL["record"], lease, written.wallets,
-        _json([_row(event, written.known.get(event.key)) for event in written.events]), _json(caps), _json(slices),
+        _json([_row(event, written) for event in written.events]), _json(caps), _json(slices),
         written.release, timeout_seconds=timeout_seconds,
     )  # fmt: skip
     return {WalletId(str(row[0])) for row in rows}

@@ -33,7 +33,7 @@ select
 from earning.event as e
 inner join term as t on t.program_id = e.program_id
 where
-  e.state = 2 and ledger.microseconds(e.received_at) < t.clock - $3::bigint * 1000000
+  e.in_review and ledger.microseconds(e.received_at) < t.clock - $3::bigint * 1000000
   and not exists (
     select from review.case_file as c
     where c.wallet_id = e.wallet_id and c.subject_kind = 'event' and c.subject_id = e.event_id

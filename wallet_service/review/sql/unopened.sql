@@ -30,7 +30,7 @@ from (
     left join fraud.judgement as x
       on x.wallet_id = e.wallet_id and x.subject_kind = 'event' and x.subject_id = e.event_id
     where
-      e.state = 2
+      e.in_review
       and not exists (
         select from review.case_file as c
         where c.wallet_id = e.wallet_id and c.subject_kind = 'event' and c.subject_id = e.event_id

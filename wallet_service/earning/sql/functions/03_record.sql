@@ -20,7 +20,7 @@ declare
   v_held uuid[];
   v_wanted bigint;
   v_rows bigint;
-  -- Purchases that were written down: their wallets, and the orders whose returns need not wait any more.
+  -- Purchases that were decided: their wallets, and the orders whose returns need not wait any more.
   v_awake uuid[];
   v_wakes text[];
 begin
@@ -111,7 +111,7 @@ begin
   order by n.wallet_id, n.cap_key
   on conflict (wallet_id, cap_key) do update set used = c.used + excluded.used;
 
-  -- Whoever wrote a purchase down has decided it, so its returns need not wait any more.
+  -- Who decided a purchase says so, and its returns need not wait any more.
   update earning.event as e
   set due_at = '1970-01-01T00:00:00Z'
   from unnest(v_awake, v_wakes) as n (wallet_id, wakes)
