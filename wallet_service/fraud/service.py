@@ -6,12 +6,11 @@ Nothing here ever fails a caller: what cannot be gathered in time is unknown, an
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -47,8 +46,6 @@ ANOMALY_SAYS: Final = ("anomaly", "anomaly_reasons")
 RING_SAYS: Final = ("ring", "ring_reasons")
 """Where an advisor's score and reasons stand among the signals."""
 Ruled = tuple[Attempt, InForce]
-Advice = tuple[int, dict[str, Any]]
-"""Which attempt, and what is said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +53,16 @@ class _Asked:
     """What one call asks about, or a part of it."""
 
     ruled: Sequence[Ruled]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Advice:
+    """What an advisor is asked, and will say."""
+
+    names: tuple[str, str]
+    about: Sequence[int]
+    """Which of the attempts."""
+    said: asyncio.Task[Sequence[Opinion | None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,13 +144,20 @@ class Fraud:
 
     async def _signals_of(self, ruled: Sequence[Ruled]) -> list[Signals]:
         end = time.monotonic() + self._budget_seconds
-        advice = self._advice(ruled, end - self._budget_seconds * KEPT_SHARE)
-        if not advice:
-            return await self._counted(ruled, end)
         # Beside each other: an advisor that is slow loses its own opinion, not what was counted.
-        signals, opinions = await asyncio.gather(self._counted(ruled, end), asyncio.gather(*advice))
-        for number, said in itertools.chain.from_iterable(opinions):
-            signals[number] = replace(signals[number], **said)
+        advice = self._advice(ruled)
+        try:
+            signals = await self._counted(ruled, end)
+            under_way = [each.said for each in advice if not each.said.done()]
+            if under_way:
+                left = end - self._budget_seconds * KEPT_SHARE - time.monotonic()
+                await asyncio.wait(under_way, timeout=max(left, 0.0))
+            for each in advice:
+                self._take(each, signals)
+        finally:
+            for each in advice:
+                if each.said.cancel():
+                    each.said.add_done_callback(_unheard)
         return signals
 
     async def _counted(self, ruled: Sequence[Ruled], end: float) -> list[Signals]:
@@ -167,8 +181,8 @@ class Fraud:
                 self.behind.remember(memories)
         return [_signals(attempt, tally) for (attempt, _), tally in zip(ruled, tallies, strict=True)]
 
-    def _advice(self, ruled: Sequence[Ruled], end: float) -> list[Coroutine[Any, Any, list[Advice]]]:
-        """Return the questions to those whom a policy wants to hear."""
+    def _advice(self, ruled: Sequence[Ruled]) -> list[_Advice]:
+        """Ask those whom a policy wants to hear."""
         wanted = (
             (
                 self.anomaly,
@@ -177,36 +191,35 @@ class Fraud:
             ),
             (self.rings, RING_SAYS, [n for n, (_, in_force) in enumerate(ruled) if in_force.plan.ring]),
         )
+        loop = asyncio.get_running_loop()
         return [
-            self._opinions(advisor, names, ruled, chosen, end)
-            for advisor, names, chosen in wanted
-            if advisor is not None and chosen
+            _Advice(
+                names=names,
+                about=about,
+                said=loop.create_task(_asking(advisor, [ruled[n][0] for n in about])),
+            )
+            for advisor, names, about in wanted
+            if advisor is not None and about
         ]
 
-    async def _opinions(
-        self, advisor: Advisor, names: tuple[str, str], ruled: Sequence[Ruled], chosen: Sequence[int], end: float
-    ) -> list[Advice]:  # fmt: skip
-        """Ask an advisor about the chosen ones; none in time is none at all.
+    def _take(self, advice: _Advice, signals: list[Signals]) -> None:
+        """Note what an advisor says; none in time is none at all.
 
-        An advisor's fault is a value here, whatever it is: an opinion is one voice, and decisions go on without it.
+        An advisor's fault is looked at and not raised, whatever it is: an opinion is one voice, and decisions go on
+        without it.
         """
-        asked = [ruled[number][0] for number in chosen]
-        try:
-            async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
-                (found,) = await asyncio.gather(_asking(advisor, asked), return_exceptions=True)
-        except TimeoutError:
-            return []
-        if isinstance(found, BaseException) or len(found) != len(asked):
+        said = advice.said
+        if not said.done():
+            return
+        fault = None if said.cancelled() else said.exception()
+        if said.cancelled() or fault is not None or len(said.result()) != len(advice.about):
             self.counts.failed += 1
-            fault = found if isinstance(found, BaseException) else None
             _log.error("an advisor failed", exc_info=fault)
-            return []
-        score, reasons = names
-        return [
-            (number, {score: opinion.score, reasons: opinion.reasons})
-            for number, opinion in zip(chosen, found, strict=True)
-            if opinion is not None
-        ]
+            return
+        score, reasons = advice.names
+        for number, opinion in zip(advice.about, said.result(), strict=True):
+            if opinion is not None:
+                signals[number] = replace(signals[number], **{score: opinion.score, reasons: opinion.reasons})
 
     def concluded(
         self, attempt: Attempt, in_force: InForce, judgement: Judgement, *, failed: bool, repeated: bool
@@ -263,6 +276,12 @@ class Fraud:
 async def _asking(advisor: Advisor, asked: Sequence[Attempt]) -> Sequence[Opinion | None]:
     # So that also what fails before it is awaited is an answer of this.
     return await advisor.opinions(asked)
+
+
+def _unheard(said: asyncio.Task[Sequence[Opinion | None]]) -> None:
+    """Look at how an advisor ended whom nobody waits for any more, so that nobody is told of it either."""
+    if not said.cancelled():
+        said.exception()
 
 
 def _signals(attempt: Attempt, tally: Tally) -> Signals:
