@@ -94,13 +94,14 @@ async def sampled(
     raw = stage.folder / "samples.txt"
     async with acting(run, process, kind) as act:
         await rate(stage, act, callers, WARM_SECONDS)
+        await _reset(stage.database_url)
         spy = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("py-spy")), "record", "--nonblocking", "--full-filenames",
             "--rate", str(SAMPLES_PER_SECOND), "--duration", str(max(1, round(run.seconds))), "--format", "raw",
             "--output", str(raw), "--pid", str(process.popen.pid),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        figure = await rate(stage, act, callers, run.seconds)
+        figure = await rate(stage, act, callers, run.seconds, warm_seconds=0.0)
         _, said = await spy.communicate()
     if spy.returncode:
         raise SystemExit(
@@ -109,7 +110,7 @@ async def sampled(
     return figure, shares(raw.read_text())
 
 
-async def statements(url: str, per_second: float, seconds: float) -> dict[str, float]:
+async def statements(url: str, acts: float) -> dict[str, float]:
     """Return microseconds an act of PostgreSQL's statements and fsyncs since the counters were set to zero."""
     connection = await asyncpg.connect(url)
     try:
@@ -117,7 +118,7 @@ async def statements(url: str, per_second: float, seconds: float) -> dict[str, f
         waits = await connection.fetchrow(_SQL["wal_times"])
     finally:
         await connection.close()
-    acts = max(1.0, per_second * seconds)
+    acts = max(1.0, acts)
     assert waits is not None
     found: Counter[str] = Counter()
     for row in rows:
@@ -143,10 +144,8 @@ async def breakdown(run: Run, kind: str, callers: int) -> None:
     """Measure, and say a table."""
     process = run.stage.serve()
     await prepare(run, process)
-    await _reset(run.stage.database_url)
     figure, samples = await sampled(run.stage, process, run, kind, callers)
-    measured = run.seconds + WARM_SECONDS + 2 * 0.5
-    in_database = await statements(run.stage.database_url, figure.per_s, measured)
+    in_database = await statements(run.stage.database_url, figure.per_s * run.seconds)
     run.say(f"{kind}: {figure.per_s:,.0f} a second by {callers} callers on {CHANNELS} connections")
     run.say(f"| where | µs of one processor a {kind} |\n| --- | --- |")
     run.say(f"| client | {figure.cpu_us['client']:.0f} |")
