@@ -25,6 +25,7 @@ MAY_START_TASKS = {
     "wallet_service/runtime/lifecycle.py",  # owns every loop and every step of stopping
     "wallet_service/ledger/batcher.py",  # drained by Ledger.close
     "wallet_service/ledger/gathering.py",  # bounded reads that change nothing
+    "wallet_service/fraud/service.py",  # waits for its advisors, or cancels them
     "wallet_service/fleet.py",  # cancels them where it made them
     "wallet_service/cli/up.py",  # ends it with what it serves
     "clients/python/wallet_client/client.py",
