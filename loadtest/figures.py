@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,16 @@ from loadtest.measure import Act, Figure, rate
 from loadtest.model import measure as measure_model
 from loadtest.rings import measure as measure_rings
 from loadtest.stage import ROOT, Process, Stage
-from loadtest.workload import Shopper, fraud_policy, move, program, seed, unary_acts, wallet_ids
+from loadtest.workload import (
+    Shopper,
+    fraud_policy,
+    move,
+    program,
+    seed,
+    unary_acts,
+    until_answered,
+    wallet_ids,
+)
 from wallet_service.transport.auth import mint
 from wallet_service.transport.scopes import Scope
 
@@ -106,9 +116,9 @@ async def unary(run: Run, process: Process) -> None:
     # Customers who look are customers who come back: quotes are asked of a warm cache.
     quote = unary_acts(channels, run.token, run.wallets[:ACTIVE])["quote"]
     reserve = unary_acts(channels, run.token, run.wallets)["reserve"]
-    echo = unary_acts(to_echo, run.token, run.wallets)["reserve"]
+    echo = partial(until_answered, unary_acts(to_echo, run.token, run.wallets)["reserve"])
     await rate(run.stage, quote, 256, run.seconds)
-    for callers in (1, 16, 64, 256):
+    for callers in CALLERS:
         await note_turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)
     for channel in (*channels, *to_echo):
         await channel.close()

@@ -196,6 +196,16 @@ def unary_acts(
     return {"reserve": reserve, "quote": quote}
 
 
+async def until_answered(act: Callable[[], Awaitable[None]]) -> None:
+    """Run an act again as often as gRPC drops it: of a thousand calls at once its bare server cancels a few."""
+    while True:
+        try:
+            return await act()
+        except grpc.aio.AioRpcError as fault:
+            if fault.code() is not grpc.StatusCode.CANCELLED:
+                raise
+
+
 async def tolerant(act: Callable[[], Awaitable[None]], refused: list[int]) -> None:
     """Run an act whose refusal under overload is an answer, and count it."""
     try:
