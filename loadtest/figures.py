@@ -114,9 +114,13 @@ async def unary(run: Run, process: Process) -> None:
     bare = run.stage.start("-m", "loadtest.echo")
     channels, to_echo = channels_to(process.target), channels_to(bare.target)
     # Customers who look are customers who come back: quotes are asked of a warm cache.
-    quote = unary_acts(channels, run.token, run.wallets[:ACTIVE])["quote"]
-    reserve = unary_acts(channels, run.token, run.wallets)["reserve"]
-    echo = partial(until_answered, unary_acts(to_echo, run.token, run.wallets)["reserve"])
+    quote, reserve, echo = (
+        partial(until_answered, unary_acts(stubs, run.token, wallets)[kind])
+        for stubs, wallets, kind in (
+            (channels, run.wallets[:ACTIVE], "quote"), (channels, run.wallets, "reserve"),
+            (to_echo, run.wallets, "reserve"),
+        )
+    )  # fmt: skip
     await rate(run.stage, quote, 256, run.seconds)
     for callers in CALLERS:
         await note_turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)

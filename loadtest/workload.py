@@ -23,6 +23,8 @@ PROGRAM: Final = "bench"
 DEVICE: Final = "d" * 32
 ORDER: Final = Order(order_ref="order-000001", total_minor=1_000, currency="EUR")
 TIMEOUT_SECONDS: Final = 30.0
+REFUSED_SECONDS: Final = 0.05
+"""What a caller waits who was refused."""
 _SEED_STEP: Final = 50_000
 _SQL: Final = load_statements("loadtest")
 
@@ -197,12 +199,18 @@ def unary_acts(
 
 
 async def until_answered(act: Callable[[], Awaitable[None]]) -> None:
-    """Run an act again as often as gRPC drops it: of a thousand calls at once its bare server cancels a few."""
+    """Run an act again as often as it is not answered.
+
+    gRPC's bare server cancels a few of a thousand calls at once, and the service refuses what would wait too long: a
+    second in which the machine is taken away ends no run.
+    """
     while True:
         try:
             return await act()
         except grpc.aio.AioRpcError as fault:
-            if fault.code() is not grpc.StatusCode.CANCELLED:
+            if fault.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                await asyncio.sleep(REFUSED_SECONDS)
+            elif fault.code() is not grpc.StatusCode.CANCELLED:
                 raise
 
 
@@ -212,4 +220,4 @@ async def tolerant(act: Callable[[], Awaitable[None]], refused: list[int]) -> No
         await act()
     except errors.WalletError:
         refused[0] += 1
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(REFUSED_SECONDS)
