@@ -62,7 +62,7 @@ def _winner_of_order(contenders: Sequence[Contender], group: Group, ruleset: Rul
 def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: Rounding) -> list[Contender]:
     winners = _won(contenders, best=group.mode is Mode.BEST)
     winning = set(winners.values())
-    kept: list[tuple[Raw, Sequence[int], Sequence[int]]] = []
+    all_parted: list[tuple[Raw, _Parted]] = []
     # Rules about the whole basket share its lines, so that all who win nothing lose the same to the same.
     beaten: dict[tuple[int, int], _Parted] = {}
     for number, contender in enumerate(contenders):
@@ -78,13 +78,14 @@ def _winners_of_lines(contenders: Sequence[Contender], group: Group, rounding: R
             if same not in beaten:
                 beaten[same] = _parted(number, raw, winners)
             parted = beaten[same]
-        kept.append((raw, *parted[:2]))
+        all_parted.append((raw, parted))
         for winner, measure in parted[2].items():
             amount = rounded(measure * raw.factor, WHOLE, rounding)
             if amount:
                 rule_id = contender.compiled.rule.rule_id
                 contenders[winner].beaten.append(Beaten(rule_id=rule_id, group=group.name, amount=amount))
-    for raw, lines, measures in kept:
+    # Last: until here the lines that raws share are told by their identity.
+    for raw, (lines, measures, _) in all_parted:
         raw.lines, raw.measures = lines, measures
     return [contender for contender in contenders if contender.raw.lines]
 

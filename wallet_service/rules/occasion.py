@@ -122,11 +122,7 @@ def _index(lines: Sequence[Line], keys_of: Callable[[Line], Sequence[str]]) -> M
     index: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         for key in keys_of(line):
-            numbers = index.get(key)
-            if numbers is None:
-                index[key] = [number]
-            else:
-                numbers.append(number)
+            index.setdefault(key, []).append(number)
     return index
 
 

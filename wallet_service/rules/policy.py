@@ -108,15 +108,14 @@ class _Pricing:
         aside = self._aside = {
             rule.rule.rule_id for rule, _ in matching if rule.own_limits and self._spent(rule)
         }
-        last = RUNS_MAX if any(rule.own_limits for rule, _ in matching) else 1
-        for run in range(1, last + 1):
+        for run in range(1, RUNS_MAX + 1):
             known = len(aside)
             before = self._left.copy(), len(self._awards), self._parts.copy(), list(self._total)
             raws = [(rule, self._raw(rule, lines)) for rule, lines in matching]
             contenders = [Contender(compiled=rule, raw=raw) for rule, raw in raws if raw is not None]
             for contender in self._remaining(contenders):
                 self._give(contender)
-            if len(aside) == known or run == last:
+            if len(aside) == known or run == RUNS_MAX:
                 return
             left, awards, self._parts, self._total = before
             self._left = self._whole | left

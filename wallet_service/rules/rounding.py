@@ -27,8 +27,6 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 def rounded_each(values: Sequence[int], factor: int, denominator: int, rounding: Rounding) -> list[int]:
     """Return `values[i] * factor / denominator` as whole numbers, each as `rounded` would."""
-    if len(values) == 1:
-        return [rounded(values[0] * factor, denominator, rounding)]
     match rounding:
         case Rounding.DOWN:
             return [value * factor // denominator for value in values]
