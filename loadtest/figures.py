@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +20,7 @@ from loadtest.measure import Act, Figure, rate
 from loadtest.model import measure as measure_model
 from loadtest.rings import measure as measure_rings
 from loadtest.stage import ROOT, Process, Stage
-from loadtest.workload import (
-    Shopper,
-    fraud_policy,
-    move,
-    program,
-    seed,
-    unary_acts,
-    until_answered,
-    wallet_ids,
-)
+from loadtest.workload import Shopper, fraud_policy, move, program, seed, unary_acts, wallet_ids
 from wallet_service.transport.auth import mint
 from wallet_service.transport.scopes import Scope
 
@@ -114,13 +104,9 @@ async def unary(run: Run, process: Process) -> None:
     bare = run.stage.start("-m", "loadtest.echo")
     channels, to_echo = channels_to(process.target), channels_to(bare.target)
     # Customers who look are customers who come back: quotes are asked of a warm cache.
-    quote, reserve, echo = (
-        partial(until_answered, unary_acts(stubs, run.token, wallets)[kind])
-        for stubs, wallets, kind in (
-            (channels, run.wallets[:ACTIVE], "quote"), (channels, run.wallets, "reserve"),
-            (to_echo, run.wallets, "reserve"),
-        )
-    )  # fmt: skip
+    quote = unary_acts(channels, run.token, run.wallets[:ACTIVE])["quote"]
+    reserve = unary_acts(channels, run.token, run.wallets)["reserve"]
+    echo = unary_acts(to_echo, run.token, run.wallets)["reserve"]
     await rate(run.stage, quote, 256, run.seconds)
     for callers in CALLERS:
         await note_turns(run, {"echo_unary": echo, "quote": quote, "reserve_unary": reserve}, callers, 3)

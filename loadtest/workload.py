@@ -10,6 +10,7 @@ import os
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -195,10 +196,10 @@ def unary_acts(
         )
         await next(stubs).Quote(request, metadata=metadata, timeout=TIMEOUT_SECONDS)
 
-    return {"reserve": reserve, "quote": quote}
+    return {"reserve": partial(_until_answered, reserve), "quote": partial(_until_answered, quote)}
 
 
-async def until_answered(act: Callable[[], Awaitable[None]]) -> None:
+async def _until_answered(act: Callable[[], Awaitable[None]]) -> None:
     """Run an act again as often as it is not answered.
 
     gRPC's bare server cancels a few of a thousand calls at once, and the service refuses what would wait too long: a
