@@ -114,6 +114,12 @@ class History:
         return Counter(ends)
 
     @property
+    def troubled(self) -> int:
+        """How many attempts were turned away, or left their caller in doubt."""
+        counts = self.counts
+        return counts[End.UNKNOWN.value] + counts[End.TURNED_AWAY.value]
+
+    @property
     def surprises(self) -> list[str]:
         """INTERNAL is never an answer to a fault of the surroundings."""
         return [

