@@ -20,9 +20,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import redis
+from standstill import pytest_collection_modifyitems, pytest_runtest_setup
 
 from wallet_service.runtime.embedded import TOY_POSTGRES_SETTINGS, EmbeddedPostgres, EmbeddedValkey
 from wallet_service.runtime.migrate import migrate
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup"]
 
 # gRPC's fork handlers start threads in a forked child, where a user namespace can then no longer be entered.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
