@@ -215,7 +215,7 @@ class Batcher:
             try:
                 todo = await self._attempt(session, todo, locked=attempt >= LOCK_FROM_ATTEMPT)
             except DatabaseConflict as fault:
-                todo = await self._after_conflict(session, todo, fault)
+                todo = await self._after_conflict(session, todo, fault, clock() - began)
             except (OutcomeUnknown, DatabaseUnavailable, DatabaseTimeout) as fault:
                 todo = await self._after_outage(todo, fault, attempt, clock() - began)
             except Exception as fault:  # noqa: BLE001 - a worker's loop: what the database or a decision chokes on
@@ -225,7 +225,7 @@ class Batcher:
         return self._refuse_all(todo, Reason.CONTENTION)
 
     async def _after_conflict(
-        self, session: Session, todo: list[Waiting], fault: DatabaseConflict
+        self, session: Session, todo: list[Waiting], fault: DatabaseConflict, took: float
     ) -> list[Waiting]:
         """Return who is to try again: all was rolled back for certain. Who has no time left is told."""
         todo = self._still_in_time(todo, 0.0, Reason.CONTENTION)
@@ -243,7 +243,12 @@ class Batcher:
             self._free(apart)
             if self._queue and self._idle:
                 self._start_drain(asyncio.get_running_loop())
-        return [waiting for waiting in todo if not waiting.answered]
+        stuck = [waiting for waiting in todo if not waiting.answered]
+        if len(free) < len(wallets):
+            # The next wait may be as long: who has less time hears it while it is of use.
+            self._tell_behind(stuck, took, Reason.CONTENTION)
+            stuck = self._still_in_time(stuck, took, Reason.CONTENTION)
+        return stuck
 
     async def _after_outage(
         self, todo: list[Waiting], fault: Exception, attempt: int, took: float
@@ -260,7 +265,7 @@ class Batcher:
         # Twice: another try takes as long as this one, and on a machine that is short of time longer.
         needed = 2 * (pause + min(took, PAUSE_MAX))
         still = self._still_in_time(todo, needed, Reason.DATABASE_UNAVAILABLE)
-        self._tell_behind(todo, needed)
+        self._tell_behind([*todo, *self._queue], needed, Reason.DATABASE_UNAVAILABLE)
         if still:  # or the wallets would stay busy for nobody
             await asyncio.sleep(pause)
         return still
@@ -287,13 +292,13 @@ class Batcher:
                 self._answer(waiting, refusal_of(waiting, reason))
         return [waiting for waiting in todo if waiting.deadline > end]
 
-    def _tell_behind(self, todo: list[Waiting], seconds: float) -> None:
-        """Tell those who would stand behind a batch, until it has tried again, for the rest of their time."""
+    def _tell_behind(self, todo: list[Waiting], seconds: float, reason: Reason) -> None:
+        """Tell those who would stand behind a wallet of these, until it was tried again, for the rest of their time."""
         end = asyncio.get_running_loop().time() + seconds
         wallets = {waiting.command.wallet_id for waiting in todo}
         for line in (self._queue, *(self._parked.get(wallet_id, deque()) for wallet_id in wallets)):
-            for waiting in leave_before(line, end):
-                self._answer(waiting, Refusal(reason=Reason.DATABASE_UNAVAILABLE))
+            for waiting in leave_before(line, end, wallets):
+                self._answer(waiting, Refusal(reason=reason))
 
     def _refuse_all(self, todo: list[Waiting], reason: Reason) -> None:
         for waiting in todo:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from wallet_service.kernel.errors import Reason, Refusal
+from wallet_service.kernel.ids import WalletId
 from wallet_service.ledger.commands import Command, Deferred, Outcome
 
 
@@ -28,14 +30,18 @@ class Waiting:
     """Whether its wallet was given back to others."""
 
 
-def leave_before(line: deque[Waiting], end: float) -> list[Waiting]:
-    """Take out of a line those whose time is over by a moment and who still wait, and return them."""
-    leaving = [waiting for waiting in line if waiting.deadline <= end and not waiting.future.done()]
+def leave_before(line: deque[Waiting], end: float, wallets: Collection[WalletId]) -> list[Waiting]:
+    """Take out of a line who waits for one of the wallets and whose time is over by a moment, and return them."""
+    leaving = {
+        waiting
+        for waiting in line
+        if waiting.deadline <= end and not waiting.future.done() and waiting.command.wallet_id in wallets
+    }
     if leaving:
-        staying = [waiting for waiting in line if waiting.deadline > end or waiting.future.done()]
+        staying = [waiting for waiting in line if waiting not in leaving]
         line.clear()
         line.extend(staying)
-    return leaving
+    return list(leaving)
 
 
 def refusal_of(waiting: Waiting, reason: Reason) -> Refusal:
