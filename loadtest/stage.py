@@ -149,13 +149,12 @@ class CpuSeconds:
     @classmethod
     def now(cls, stage: Stage) -> CpuSeconds:
         """Read the counters of the operating system."""
-        servers = [p for process in stage.processes for p in _family(process.popen.pid)]
         own = psutil.Process().cpu_times()
         return cls(
             client=own.user + own.system,
-            server=sum(_seconds(p) for p in servers),
-            postgres=sum(_seconds(p) for p in _family(_pid(stage.servers.postgres))),
-            cache=sum(_seconds(p) for p in _family(_pid(stage.servers.valkey))),
+            server=sum(family_seconds(process.popen.pid) for process in stage.processes),
+            postgres=family_seconds(_pid(stage.servers.postgres)),
+            cache=family_seconds(_pid(stage.servers.valkey)),
         )
 
     def since(self, before: CpuSeconds, operations: int) -> dict[str, float]:
@@ -172,12 +171,13 @@ def _pid(server: object) -> int:
     return int(process.pid)
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family_seconds(pid: int) -> float:
+    """CPU seconds of a process and all that came from it, those that ended included; zero when it is not there."""
     try:
         parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
+        return sum(_seconds(process) for process in (parent, *parent.children(recursive=True)))
     except psutil.NoSuchProcess:
-        return []
+        return 0.0
 
 
 def _seconds(process: psutil.Process) -> float:
@@ -185,4 +185,5 @@ def _seconds(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
-    return float(times.user + times.system)
+    # A database session that ends takes its time out of the list: its parent keeps it with that of its own.
+    return float(times.user + times.system + times.children_user + times.children_system)
