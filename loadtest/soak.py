@@ -45,7 +45,9 @@ BALANCE_MINOR: Final = 10**12
 HOLD_SECONDS: Final = 60
 SAMPLE_SECONDS: Final = 10.0
 CANCELLED_SHARE: Final = 0.2
-CANCELLED_AFTER_SECONDS: Final = (0.001, 0.010)
+# As long as a call takes under this load, so that calls are cancelled on their way in, at work and on their way out. What
+# is cancelled within some milliseconds was not read yet: the service would never learn to be left alone.
+CANCELLED_AFTER_SECONDS: Final = (0.001, 0.100)
 SETTLE_SECONDS: Final = 3.0
 PAGE_SECONDS: Final = 5.0
 _IN_FLIGHT: Final = re.compile(r"^wallet_transport_calls_in_flight\S* (\S+)$", re.MULTILINE)
@@ -101,6 +103,14 @@ class Soak:
             acts=self.acts, cancelled=self.cancelled,
         )  # fmt: skip
 
+    def patience(self) -> float | None:
+        """Return how many seconds a caller waits for its next answer; None: until it comes.
+
+        Whoever has its answer before that cancels nothing, so callers lose patience for as long as too few were cancelled.
+        """
+        enough = self.cancelled >= CANCELLED_SHARE * self.acts
+        return None if enough else random.choice([None, random.uniform(*CANCELLED_AFTER_SECONDS)])
+
     async def watch(self, until: float) -> None:
         """Take samples until a moment of the performance counter, and say each."""
         while time.perf_counter() < until:
@@ -115,11 +125,10 @@ class Soak:
             )
 
     async def caller(self, act: Callable[[], Awaitable[None]], until: float) -> None:
-        """Make one call after the other; every fifth is cancelled a moment later, answered or not."""
+        """Make one call after the other, of which a fifth is cancelled before its answer is there."""
         while time.perf_counter() < until:
-            patience = random.uniform(*CANCELLED_AFTER_SECONDS) if random.random() < CANCELLED_SHARE else None
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(self.patience()):
                     await act()
             except TimeoutError:
                 self.cancelled += 1
