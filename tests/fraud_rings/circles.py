@@ -63,22 +63,23 @@ class Staff:
 
     everywhere: RingRules = field(default_factory=RingRules)
     programs: dict[ProgramId, RingRules] = field(default_factory=dict)
-    trusted: set[str] = field(default_factory=set)
+    trusts: dict[ProgramId, frozenset[str]] = field(default_factory=dict)
 
     def ring_rules(self, program_id: str) -> RingRules:
         return self.programs.get(ProgramId(program_id), self.everywhere)
 
     def ring_programs(self) -> list[ProgramId]:
-        return list(self.programs)
+        return [*self.programs, *self.trusts]
 
-    def trusts(self, _program_id: str, text: str) -> bool:
-        return text in self.trusted
+    def trusted(self, program_id: str) -> frozenset[str]:
+        return self.trusts.get(ProgramId(program_id), frozenset())
 
 
 @dataclass(slots=True)
 class Town:
     """Rings, the worker that follows the links, and what it told."""
 
+    url: str
     database: Database
     staff: Staff
     rings: Rings
@@ -87,6 +88,10 @@ class Town:
 
     def hubs(self, hubs: Hubs) -> None:
         self.staff.everywhere = RingRules(hubs=hubs)
+
+    def trust(self, *keys: Key) -> None:
+        """Have the program of wallets that no ledger knows trust these keys."""
+        self.staff.trusts[ProgramId("")] = frozenset(key.text for key in keys)
 
     @property
     def worker(self) -> RingWorker:
@@ -120,7 +125,7 @@ async def a_town(database_url: str, hubs: Hubs | None = None) -> AsyncIterator[T
     staff = Staff(everywhere=RingRules(hubs=hubs or Hubs()))
     rings = Rings(database, staff)
     try:
-        yield Town(database, staff, rings)
+        yield Town(database_url, database, staff, rings)
     finally:
         await rings.close()
         await database.close()

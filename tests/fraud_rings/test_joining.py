@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 
+import pytest
 from circles import DAY, NOW, Town, a_town, key, naive, seen, wallet
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from wallet_service.fraud.ring_rules import Hubs
 from wallet_service.fraud.rings.joining import joined, split
 from wallet_service.fraud.rings.model import Key, KeyState, Link, LinkKind, RingId, Waiting
+from wallet_service.fraud.rings.service import LINKS_NOTED_MAX
 from wallet_service.kernel.clock import Instant
 from wallet_service.kernel.ids import WalletId
 
@@ -161,19 +163,60 @@ async def test_a_ring_that_hung_together_by_a_hub_alone_falls_apart(town: Town):
 
 
 async def test_what_a_program_trusts_links_nobody_however_few_share_it(town: Town):
-    kiosk = key(LinkKind.DEVICE, "kiosk")
-    town.staff.trusted.add(kiosk.text)
+    town.trust(key(LinkKind.DEVICE, "kiosk"))
     await town.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in range(3)])
     await town.settle()
     assert await town.partition() == set()
 
 
-async def test_a_ring_falls_apart_when_somebody_new_comes_to_what_is_trusted_by_now(town: Town):
-    await town.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in range(3)])
+@pytest.mark.parametrize("kind", [LinkKind.DEVICE, LinkKind.ADDRESS])
+async def test_a_ring_falls_apart_once_what_held_it_together_is_trusted(town: Town, kind: LinkKind):
+    family = {frozenset({wallet(0), wallet(1)})}
+    await town.rings.note([seen(name, kind, "kiosk") for name in range(4)])
+    await town.rings.note([seen(name, LinkKind.PAYMENT, "family") for name in range(2)])
     await town.settle()
-    assert await town.partition() == {frozenset(wallet(name) for name in range(3))}
-    town.staff.trusted.add(key(LinkKind.DEVICE, "kiosk").text)
-    await town.rings.note([seen(3, LinkKind.DEVICE, "kiosk")])
+    assert await town.partition() == {frozenset(wallet(name) for name in range(4))}
+
+    town.trust(key(kind, "kiosk"))
+    assert (await town.worker.beat()).split == 1
+    assert await town.partition() == family
+
+    # Nothing is left to be done, neither here nor by a process that begins now; and the kiosk goes on linking nobody.
+    assert await town.rings.part() == 0
+    async with a_town(town.url) as other:
+        other.trust(key(kind, "kiosk"))
+        assert await other.rings.part() == 0
+    await town.rings.note([seen(4, kind, "kiosk")])
+    await town.settle()
+    assert await town.partition() == family
+
+
+async def test_who_joins_without_knowing_what_is_trusted_parts_it_on_learning(town: Town):
+    town.trust(key(LinkKind.DEVICE, "kiosk"))
+    await town.settle()
+    async with a_town(town.url) as late:
+        await late.rings.note([seen(name, LinkKind.DEVICE, "kiosk") for name in range(3)])
+        await late.settle()
+        assert await town.partition() == {frozenset(wallet(name) for name in range(3))}
+        late.trust(key(LinkKind.DEVICE, "kiosk"))
+        await late.settle()
+    assert await town.partition() == set()
+
+
+async def test_only_devices_and_addresses_can_be_trusted(town: Town):
+    paid = key(LinkKind.PAYMENT, "card")
+    await town.rings.note([seen(name, LinkKind.PAYMENT, "card") for name in range(3)])
+    await town.settle()
+    town.trust(paid)
+    await town.rings.note([seen(3, LinkKind.PAYMENT, "card")])
+    await town.settle()
+    assert await town.partition() == {frozenset(wallet(name) for name in range(4))}
+
+
+async def test_more_than_a_page_of_what_is_trusted_parts_as_well(town: Town):
+    await town.rings.note([seen(name, LinkKind.DEVICE, f"kiosk {name // 2}") for name in range(20)])
+    await town.settle()
+    town.trust(*(key(LinkKind.DEVICE, f"kiosk {number}") for number in range(LINKS_NOTED_MAX + 1)))
     await town.settle()
     assert await town.partition() == set()
 

@@ -56,10 +56,10 @@ class Policies:
         """Return the programs that have a policy."""
         return list(self._known)
 
-    def trusts(self, program_id: str, text: str) -> bool:
-        """Whether a program's policy trusts a device or an address, by its hash without the name of a key."""
+    def trusted(self, program_id: str) -> frozenset[str]:
+        """Return the devices and addresses that a program's policy trusts, by their hashes without the name of a key."""
         in_force = self._known.get(ProgramId(program_id))
-        return in_force is not None and text in in_force.trusted
+        return frozenset() if in_force is None else in_force.trusted
 
     async def refresh(self) -> None:
         """Read again what has changed: one small query while nothing has."""

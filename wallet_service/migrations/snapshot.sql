@@ -932,6 +932,38 @@ begin
 end
 $$;
 
+CREATE FUNCTION fraud.make_hubs(p_keys bytea[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_wallets uuid[];
+  v_number bigint;
+begin
+  if cardinality(p_keys) > 1000 then
+    raise exception 'too many keys at once' using errcode = 'WL001';
+  end if;
+  perform t.turn from fraud.ring_turn as t where t.turn = 1 for no key update;
+
+  with hubs as (
+    update fraud.link_key as k
+    set hub = true
+    where k.kind in (1, 2) and k.key = any (p_keys) and not k.hub
+    returning k.wallet_id
+  )
+  select array_agg(h.wallet_id), count(*) into v_wallets, v_number from hubs as h;
+
+  -- All who have a key that was no hub are in one ring.
+  update fraud.ring as r
+  set stale = true
+  from fraud.ring_member as m
+  where m.wallet_id = any (v_wallets) and r.ring_id = m.ring_id;
+
+  return v_number;
+end
+$$;
+
 CREATE FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2878,6 +2910,9 @@ GRANT ALL ON FUNCTION fraud.forget_links_v2(p_program_id text, p_before bigint, 
 
 REVOKE ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.forget_sightings(p_program_id text, p_before bigint, p_limit bigint) TO wallet_app;
+
+REVOKE ALL ON FUNCTION fraud.make_hubs(p_keys bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fraud.make_hubs(p_keys bytea[]) TO wallet_app;
 
 REVOKE ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fraud.note_links(p_wallets uuid[], p_kinds smallint[], p_keys bytea[], p_seen bigint[]) TO wallet_app;

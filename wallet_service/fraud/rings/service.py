@@ -16,6 +16,7 @@ from wallet_service.fraud.rings.model import (
     Graph,
     Key,
     Link,
+    LinkKind,
     RingId,
     RingSignal,
     RingState,
@@ -42,6 +43,7 @@ READ_SECONDS: Final = 5.0
 DAY_SECONDS: Final = 86_400
 FORGET_AGAIN_SECONDS: Final = 3_600
 """Of a program's time: links are forgotten by the day, so nothing is missed by looking once an hour."""
+_CAN_BE_TRUSTED: Final = (LinkKind.DEVICE, LinkKind.ADDRESS)
 
 
 class Rules(Protocol):
@@ -53,8 +55,8 @@ class Rules(Protocol):
     def ring_programs(self) -> Collection[ProgramId]:
         """Return the programs that have said anything."""
 
-    def trusts(self, program_id: str, text: str) -> bool:
-        """Whether a program trusts a device or an address: it links nobody, however few share it."""
+    def trusted(self, program_id: str) -> frozenset[str]:
+        """Return the devices and addresses that a program trusts: they link nobody, however few share them."""
 
 
 class NobodysRules:
@@ -68,9 +70,9 @@ class NobodysRules:
         """Return none."""
         return ()
 
-    def trusts(self, program_id: str, text: str) -> bool:  # noqa: ARG002
+    def trusted(self, program_id: str) -> frozenset[str]:  # noqa: ARG002
         """Trust nothing."""
-        return False
+        return frozenset()
 
 
 class Rings:
@@ -81,6 +83,7 @@ class Rings:
         self._session = db.open_session("rings")
         self._rules = rules or NobodysRules()
         self._forgot: dict[str, tuple[int, Instant]] = {}
+        self._trusted: dict[ProgramId, frozenset[str]] = {}
 
     async def close(self) -> None:
         """Close the connection that joins."""
@@ -159,6 +162,20 @@ class Rings:
                 await store.record_joins(self._session, waiting, joins, timeout_seconds=WRITE_SECONDS)
         return len(waiting)
 
+    async def part(self) -> int:
+        """Let what programs have come to trust since the last look hold nobody together; returns how many keys did."""
+        parted = 0
+        for program_id in self._rules.ring_programs():
+            trusted = self._rules.trusted(program_id)
+            fresh = sorted(trusted - self._trusted.get(program_id, frozenset()))
+            for start in range(0, len(fresh), LINKS_NOTED_MAX):
+                page = fresh[start : start + LINKS_NOTED_MAX]
+                parted += await store.make_hubs(self._db, page, timeout_seconds=WRITE_SECONDS)
+            # Remembered when all is written. Whoever knows of it joins nobody by it any more, so who still did without
+            # knowing parts them in its own next look.
+            self._trusted[program_id] = trusted
+        return parted
+
     async def split_one(self) -> bool:
         """Look again at one ring of which a key has become a hub; returns whether there was one."""
         async with self._session.transaction(timeout_seconds=WRITE_SECONDS):
@@ -170,7 +187,7 @@ class Rings:
         return found is not None
 
     def _limit_of(self, program_id: str, key: Key) -> int:
-        if self._rules.trusts(program_id, key.text):
+        if key.kind in _CAN_BE_TRUSTED and key.text in self._rules.trusted(program_id):
             return 0
         return self._rules.ring_rules(program_id).hubs.of(key.kind)
 

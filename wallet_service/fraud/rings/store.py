@@ -93,6 +93,14 @@ async def record_joins(
     )  # fmt: skip
 
 
+async def make_hubs(db: Statements, keys: Sequence[str], *, timeout_seconds: float) -> int:
+    """Let these devices and addresses link nobody from now on; returns how many did."""
+    number: int = await db.fetchval(
+        _SQL["make_hubs"], [bytes.fromhex(key) for key in keys], timeout_seconds=timeout_seconds
+    )
+    return number
+
+
 async def take_stale_ring(
     db: Statements, *, timeout_seconds: float
 ) -> tuple[RingId, Mapping[WalletId, Sequence[Key]]] | None:

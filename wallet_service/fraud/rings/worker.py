@@ -43,6 +43,7 @@ class RingWorker:
 
     async def beat(self) -> Beat:
         """Do one bounded round of everything."""
+        await self._rings.part()
         joined = await self._rings.join()
         forgotten = await self._rings.forget(self._now())
         self.joined += joined

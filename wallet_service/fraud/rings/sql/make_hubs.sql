@@ -1,0 +1,2 @@
+-- Promise: fraud.make_hubs.
+select fraud.make_hubs($1::bytea[])
