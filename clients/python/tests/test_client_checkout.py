@@ -5,7 +5,7 @@ import time
 
 import grpc
 import pytest
-from fake_service import CONTENTION, NOT_THERE, OVERLOADED, POOR, WALLET, FakeService, No
+from fake_service import CONTENTION, NOT_THERE, OVERLOADED, POOR, WALLET, FakeService, No, served
 from wallet_client import AsyncWalletClient, OutcomeUnknown, Refused, Retries, errors, new_id
 
 CUSTOMER = ("demo", "anna")
@@ -172,6 +172,22 @@ async def test_every_channel_is_a_connection_of_its_own(target, service, order):
         for _ in range(6):
             await client.checkout.quote(CUSTOMER, order, maximum=True)
     assert len(service.peers) == 3
+
+
+async def test_calls_are_shared_out_among_all_addresses_of_a_name(order):
+    one, other = FakeService(), FakeService()
+    async with served(one) as first, served(other) as second:
+        async with AsyncWalletClient(f"ipv4:{first},{second}", token="t") as client:
+            # Until both answer: who connects first takes what is there.
+            async with asyncio.timeout(10):
+                while not (one.requests["Quote"] and other.requests["Quote"]):
+                    await client.checkout.quote(CUSTOMER, order, maximum=True)
+            begun = len(one.requests["Quote"]), len(other.requests["Quote"])
+            for _ in range(40):
+                await client.checkout.quote(CUSTOMER, order, maximum=True)
+        shares = [len(s.requests["Quote"]) - before for s, before in zip((one, other), begun, strict=True)]
+    assert sum(shares) == 40
+    assert min(shares) >= 10
 
 
 async def test_reservations_are_read_back_extended_and_listed(client, service, order):

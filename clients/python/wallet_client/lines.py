@@ -28,9 +28,11 @@ TokenSource: TypeAlias = str | Callable[[], str]
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
 EXECUTE: Final = "/wallet.v1.CheckoutService/Execute"
-_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+_OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
     # Equal channels would share one connection.
     ("grpc.use_local_subchannel_pool", 1),
+    # A name that stands for several processes (a headless service): calls go to all of them by turns, not to the first.
+    ("grpc.lb_policy_name", "round_robin"),
     # Repetition is ours: the library's own knows nothing of ids.
     ("grpc.enable_retries", 0),
     # A restarted service is found again within a second; the default backs off to two minutes.
