@@ -33,9 +33,9 @@ load:      ## let shoppers loose on it: USERS=50 TIME=30s; WEB=1 for a page, TAR
 	@exec $(BIN)/python -m loadtest.load --users $(or $(USERS),50) --time $(or $(TIME),30s) \
 		--processes $(or $(PROCESSES),1) $(if $(WEB),--web)
 
-soak:      ## half an hour of mixed calls, a fifth cancelled: does it stay as it was? MINUTES=30
+soak:      ## half an hour of mixed calls, a fifth cancelled: does it stay as it was? MINUTES=30 CANCELLED=0.2
 	@sh tools/bootstrap.sh bench
-	@exec $(BIN)/python -m loadtest.soak --minutes $(or $(MINUTES),30)
+	@exec $(BIN)/python -m loadtest.soak --minutes $(or $(MINUTES),30) --cancelled $(or $(CANCELLED),0.2)
 
 generate:  ## regenerate code from proto/
 	@sh tools/bootstrap.sh test
