@@ -50,6 +50,7 @@ CANCELLED_SHARE: Final = 0.2
 CANCELLED_AFTER_SECONDS: Final = (0.001, 0.100)
 SETTLE_SECONDS: Final = 3.0
 PAGE_SECONDS: Final = 5.0
+MISSED_SHARE_MAX: Final = 0.05
 GRPC_KEEPS_BYTES: Final = 96
 """What grpcio 1.85.1 never gives back of a call that is cancelled before it was read (grpc/grpc#43360): 80 bytes, in a
 block of the allocator's. A service that is busy reads late, so nearly every cancelled call here is one. To be taken
@@ -98,6 +99,7 @@ class Soak:
     acts: int = 0
     cancelled: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    missed: int = 0
 
     async def look(self) -> Sample:
         """Take a sample."""
@@ -125,7 +127,13 @@ class Soak:
         """Take samples until a moment of the performance counter, and say each."""
         while time.perf_counter() < until:
             await asyncio.sleep(min(SAMPLE_SECONDS, max(until - time.perf_counter(), 0.0)))
-            sample = await self.look()
+            try:
+                sample = await self.look()
+            except TimeoutError:
+                # The machine stood still for seconds: one look less, and half an hour is not lost for it.
+                self.missed += 1
+                print(f"        no look within {PAGE_SECONDS:.0f} s", flush=True)
+                continue
             self.samples.append(sample)
             print(
                 f"{sample.at_s:>7.0f} s  {sample.rss_mb:>7.1f} MB  {sample.open_files:>4} files"
@@ -236,10 +244,11 @@ def conclude(run: Soak, proven: dict[str, Any]) -> bool:
     faults += ["in flight after the load"] if last.in_flight else []
     faults += ["idle in a transaction after the load"] if last.idle_in_transaction else []
     faults += [f"refused: {count} x {reason}" for reason, count in run.refused.items()]
+    faults += ["too few looks"] if run.missed > MISSED_SHARE_MAX * len(run.samples) else []
     faults += [] if proven["sound"] else ["invariants"]
     found = {
         "seconds": run.samples[-2].at_s, "callers": CALLERS, "acts": run.acts, "cancelled": run.cancelled,
-        "share": run.share, "acts_per_s": round(run.acts / run.samples[-2].at_s, 1), "refused": dict(run.refused),
+        "share": run.share, "missed": run.missed, "acts_per_s": round(run.acts / run.samples[-2].at_s, 1), "refused": dict(run.refused),
         "trends": [
             {**asdict(each.limit), "last": each.last, "per_hour": each.per_hour, "verdict": each.verdict.value}
             for each in judged
