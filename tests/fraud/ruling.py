@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rig import ACCOUNTABLE, Api, Shop, open_shop, stamp
-from wallet.v1 import admin_pb2, fraud_pb2, types_pb2
+from rig import ACCOUNTABLE, Api, Shop, open_shop, stamp, until
+from wallet.v1 import admin_pb2, fraud_pb2, review_pb2, types_pb2
 
 START = datetime(2037, 3, 1, tzinfo=UTC)
 """After every wallet was opened: the time of a wallet never runs backwards. A midnight, where buckets begin."""
@@ -57,6 +57,19 @@ class RuledShop:
     async def reserve(self, amount: int = 100, *, wallet_id: str = "", **more: Any) -> Any:
         wallet = types_pb2.WalletRef(wallet_id=wallet_id or self.shop.wallet_id)
         return await self.api(self.shop.reserve(amount, wallet=wallet, **more))
+
+
+async def only_case(ruled: RuledShop) -> review_pb2.GetCaseResponse:
+    """Wait until there is a case, and return it with its evidence."""
+    found: list[review_pb2.Case] = []
+
+    async def opened() -> bool:
+        found[:] = (await ruled.api(review_pb2.ListCasesRequest(program_id=ruled.program_id))).cases
+        return bool(found)
+
+    await until(opened, 10)
+    (case,) = found
+    return await ruled.api(review_pb2.GetCaseRequest(case_id=case.case_id))
 
 
 async def open_ruled(api: Api, *limits: dict[str, Any], balance: int = 1_000_000, **fields: Any) -> RuledShop:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from rig import new_id, open_shop, refusal, without_replay
-from ruling import device, limit, open_ruled
+from ruling import device, limit, only_case, open_ruled
 from wallet.v1 import checkout_pb2, types_pb2
 
 
@@ -137,6 +137,18 @@ async def test_a_takeover_is_looked_at_and_the_same_from_a_known_device_is_not(a
     await api(ruled.shop.release(taken.reservation_id))
     own = (await ruled.reserve(900, device=device("own"))).reservation
     assert own.review == types_pb2.REVIEW_STATE_UNSPECIFIED
+
+
+async def test_a_fortune_is_looked_at_as_long_as_it_is_there(api):
+    ruled = await open_ruled(
+        api, limit("RICH", measure="balance", above=999, verdict="review"), balance=1_000
+    )
+    piece = (await ruled.reserve(1)).reservation
+    assert piece.review == types_pb2.REVIEW_STATE_WAITING
+    shown = await only_case(ruled)
+    assert "1000" in [each.value for each in shown.evidence.signals if each.name == "balance"]
+    # What is held is no longer there to be spent.
+    assert (await ruled.reserve(999)).reservation.review == types_pb2.REVIEW_STATE_UNSPECIFIED
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import time
 import grpc
 import pytest
 from rig import ACCOUNTABLE, Api, calling, open_shop, refusal, token, until
-from ruling import device, limit, open_ruled, rule
-from wallet.v1 import fraud_pb2, review_pb2
+from ruling import device, limit, only_case, open_ruled, rule
+from wallet.v1 import fraud_pb2
 
 from wallet_service.fraud.document import differences, parsed, pretty, written
 from wallet_service.transport.scopes import Scope
@@ -69,7 +69,8 @@ async def test_of_two_writers_one_learns_that_the_other_was_faster(api, other_ap
         (limit(measure="wallets", by="device", window="day", above=251), "limits[0]"), (limit(measure="wallets", window="day", above=2), "limits[0].by"),
         (limit(measure="devices", by="device", window="day", above=2), "limits[0].by"), (limit(by="referrer"), "limits[0].by"),
         (limit(kind="share"), "limits[0].kind"), (limit(of="event", kind="theft"), "limits[0].kind"),
-        (limit(of="event", measure="link_age", below=3), "limits[0].of"), (limit(measure="anomaly", above=1001), "limits[0]"),
+        (limit(of="event", measure="link_age", below=3), "limits[0].of"), (limit(of="event", measure="balance", above=3), "limits[0].of"),
+        (limit(measure="anomaly", above=1001), "limits[0]"),
         (limit(from_share_bp=10_001), "limits[0]"), (limit(unknown_from_minor=-1), "limits[0]"), (limit(surprise=1), "limits[0]"),
         ('{"review": {"ttl_seconds": 0}}', "review.ttl_seconds"), ('{"retention_days": 0}', "retention_days"),
         ('{"trusted": {"wallets": ["anna"]}}', "trusted.wallets[0]"), ('{"trusted": {"devices": ["raw fingerprint"]}}', "trusted.devices[0]"),
@@ -195,17 +196,9 @@ async def test_a_hold_that_waits_has_a_case_with_the_signals_of_its_moment(api):
     ruled = await open_ruled(api, caught)
     await ruled.reserve(device=device("phone"))
     held = (await ruled.reserve(700, device=device("phone"))).reservation
-    found = []
-
-    async def opened() -> bool:
-        page = await api(review_pb2.ListCasesRequest(program_id=ruled.program_id))
-        found[:] = page.cases
-        return bool(found)
-
-    await until(opened, 10)
-    (case,) = found
+    shown = await only_case(ruled)
+    case = shown.case
     assert (case.subject_id, list(case.reasons), case.amount_minor) == (held.reservation_id, ["MANY"], 700)
-    shown = await api(review_pb2.GetCaseRequest(case_id=case.case_id))
     signals = {signal.name: signal.value for signal in shown.evidence.signals}
     assert signals["count.wallet.hour"] == "2"
     assert len(signals["device"]) == 32

@@ -226,7 +226,7 @@ def _with_wallet(signals: Signals, dossier: Dossier, wallet: Wallet, now: Instan
             for hold in wallet.holds
         )
     return replace(
-        signals, share_bp=share_bp, second_device=second,
+        signals, share_bp=share_bp, balance=available, second_device=second,
         wallet_age_seconds=max(0, now - wallet.opened_at) // MICROSECONDS_PER_SECOND,
     )  # fmt: skip
 

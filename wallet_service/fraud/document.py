@@ -34,7 +34,7 @@ _WINDOWED: Final = frozenset(
 )
 _SUMS: Final = frozenset({Measure.COUNT, Measure.AMOUNT, Measure.FAILURES})
 _AGES: Final = frozenset({Measure.AGE, Measure.LINK_AGE, Measure.CREDENTIALS_AGE})
-_OF_REDEMPTIONS: Final = frozenset({Measure.FAILURES, Measure.LINK_AGE, Measure.ANOMALY})
+_OF_REDEMPTIONS: Final = frozenset({Measure.FAILURES, Measure.LINK_AGE, Measure.BALANCE, Measure.ANOMALY})
 _decode: Final = msgspec.json.Decoder(Policy).decode
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 

@@ -41,6 +41,7 @@ def evidence_of(signals: Signals, judgement: Judgement) -> dict[str, Signal]:
         "attested": traces.attested,
         **signals.readings,
         "share_bp": signals.share_bp,
+        "balance": signals.balance,
         "wallet_age_seconds": signals.wallet_age_seconds,
         "link_age_seconds": signals.link_age_seconds,
         "credentials_age_seconds": signals.credentials_age_seconds,

@@ -72,6 +72,8 @@ class Measure(StrEnum):
     """Seconds since the customer's credentials were changed, if the caller tells."""
     VALUE = "value"
     """The amount of this one."""
+    BALANCE = "balance"
+    """What the wallet had to spend before this one."""
     ATTESTATION = "attestation"
     """1 if the platform does not vouch for the app, 0 if it does."""
     ANOMALY = "anomaly"
@@ -252,6 +254,8 @@ class Signals(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """By the names of `Limit.reading`."""
     share_bp: int | None = None
     """What part of what the wallet had it takes."""
+    balance: int | None = None
+    """What the wallet had to spend before."""
     wallet_age_seconds: int | None = None
     link_age_seconds: int | None = None
     credentials_age_seconds: int | None = None

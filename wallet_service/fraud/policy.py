@@ -41,8 +41,8 @@ _TOLD: Final = frozenset({Measure.CREDENTIALS_AGE, Measure.ATTESTATION})
 
 
 _SIGNALS: Final = {
-    Measure.CREDENTIALS_AGE: "credentials_age_seconds", Measure.VALUE: "amount", Measure.ANOMALY: "anomaly",
-    Measure.RING: "ring",
+    Measure.CREDENTIALS_AGE: "credentials_age_seconds", Measure.VALUE: "amount", Measure.BALANCE: "balance",
+    Measure.ANOMALY: "anomaly", Measure.RING: "ring",
 }  # fmt: skip
 """Where among the signals a measure stands."""
 
@@ -227,6 +227,8 @@ def _found(asked: Limit | Condition, signals: Signals) -> int | None:
             return signals.credentials_age_seconds
         case Measure.VALUE:
             return signals.amount
+        case Measure.BALANCE:
+            return signals.balance
         case Measure.ATTESTATION:
             attested = signals.traces.attested
             return None if attested is None else int(not attested)

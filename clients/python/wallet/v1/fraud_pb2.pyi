@@ -119,6 +119,8 @@ class _FraudMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FraudMea
     """0 to 1000: how unusual."""
     FRAUD_MEASURE_RING: _FraudMeasure.ValueType  # 12
     """0 to 1000: how suspicious the wallets are that it is linked with."""
+    FRAUD_MEASURE_BALANCE: _FraudMeasure.ValueType  # 13
+    """What the wallet had to spend before this redemption."""
 
 class FraudMeasure(_FraudMeasure, metaclass=_FraudMeasureEnumTypeWrapper):
     """What a limit measures. Ages are limited from below, everything else from above."""
@@ -146,6 +148,8 @@ FRAUD_MEASURE_ANOMALY: FraudMeasure.ValueType  # 11
 """0 to 1000: how unusual."""
 FRAUD_MEASURE_RING: FraudMeasure.ValueType  # 12
 """0 to 1000: how suspicious the wallets are that it is linked with."""
+FRAUD_MEASURE_BALANCE: FraudMeasure.ValueType  # 13
+"""What the wallet had to spend before this redemption."""
 Global___FraudMeasure: _TypeAlias = FraudMeasure  # noqa: Y015
 
 class _FraudWindow:
