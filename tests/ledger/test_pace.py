@@ -1,6 +1,7 @@
 """Refusing at once what would be answered too late."""
 
-from wallet_service.ledger.pace import FINISHING_SHARE, ORDINARY_SHARE, UNHURRIED, Pace
+from wallet_service.ledger.pace import UNHURRIED, Pace
+from wallet_service.runtime.patience import BEGINNING_SHARE, FINISHING_SHARE
 
 
 def paced(per_second: int) -> Pace:
@@ -22,7 +23,7 @@ def test_the_wait_follows_from_the_pace_and_from_who_is_before():
 
 def test_a_command_is_refused_only_beyond_its_share_of_the_time_left():
     pace = paced(1_000)  # 500 before it: half a second
-    edge = 0.5 / ORDINARY_SHARE
+    edge = 0.5 / BEGINNING_SHARE
     assert pace.is_too_late(500, edge * 0.99, finishes=False)
     assert not pace.is_too_late(500, edge * 1.01, finishes=False)
 
@@ -30,7 +31,7 @@ def test_a_command_is_refused_only_beyond_its_share_of_the_time_left():
 def test_what_finishes_something_may_wait_longer_than_what_begins_something():
     pace, left = paced(1_000), 0.75
     assert FINISHING_SHARE * left > 0.5
-    assert ORDINARY_SHARE * left < 0.5
+    assert BEGINNING_SHARE * left < 0.5
     assert pace.is_too_late(500, left, finishes=False)
     assert not pace.is_too_late(500, left, finishes=True)
 

@@ -1,20 +1,13 @@
-"""How fast commands have been answered lately, and so whether one that comes now would be answered in time.
-
-A queue that is served in order and only drops what is already late spends all its strength, under overload, on
-commands that are about to be late. So what would wait too long is refused at once, while its caller can still go on.
-"""
+"""How fast commands have been answered lately, and so whether one that comes now would be answered in time."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from wallet_service.runtime.patience import is_too_long
+
 UNHURRIED: Final = 64
 """So few commands are never too many."""
-ORDINARY_SHARE: Final = 0.125
-FINISHING_SHARE: Final = 0.9
-"""The part of its time that a command may be expected to wait. Little for a Reserve, which begins something: who begins will
-want to finish. With a half, a third of capacity was left of the useful work under three times its load; with an eighth,
-nearly all of it."""
 _KEPT: Final = 0.9
 """How much an older batch weighs against the next."""
 
@@ -45,7 +38,4 @@ class Pace:
 
     def is_too_late(self, before: int, left_seconds: float, *, finishes: bool) -> bool:
         """Whether the wait would leave the caller too little of its time to go on."""
-        if before <= UNHURRIED:
-            return False
-        share = FINISHING_SHARE if finishes else ORDINARY_SHARE
-        return self.wait_seconds(before) > share * left_seconds
+        return before > UNHURRIED and is_too_long(self.wait_seconds(before), left_seconds, finishes=finishes)
