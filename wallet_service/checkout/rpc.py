@@ -33,6 +33,7 @@ from wallet_service.ledger.wire import (
 )
 from wallet_service.transport.call import Call
 from wallet_service.transport.status import fill_refusal, retry_after_ms
+from wallet_service.transport.turnstile import Turnstile
 from wallet_service.transport.validation import first_violation
 
 PAGE_DEFAULT: Final = 50
@@ -55,6 +56,7 @@ class CheckoutRpc:
         self._checkout = checkout
         self._ledger = ledger
         self._pages = PageTokens(keys)
+        self._turnstile = Turnstile()
 
     async def quote(self, request: checkout_pb2.QuoteRequest, call: Call) -> checkout_pb2.QuoteResponse:
         """Say how much of an order the wallet may pay."""
@@ -150,9 +152,12 @@ class CheckoutRpc:
 
     async def execute(self, request: checkout_pb2.ExecuteRequest, call: Call) -> checkout_pb2.ExecuteResponse:
         """Run independent operations; one that is malformed or refused leaves the others untouched."""
-        parsed = [_parsed(operation, call) for operation in request.operations]
-        if call.only_finishes:
-            parsed = [_OVERLOADED if isinstance(each, ReserveWish) else each for each in parsed]
+        kinds = [operation.WhichOneof("operation") for operation in request.operations]
+        only_finishes = await self._takes_turn(kinds, call)
+        parsed = [
+            _OVERLOADED if only_finishes and kind == "reserve" else _parsed(operation, call)
+            for kind, operation in zip(kinds, request.operations, strict=True)
+        ]
         wishes = [operation for operation in parsed if isinstance(operation, ReserveWish)]
         reserves = iter(await self._checkout.reserve(wishes) if wishes else ())
         # All are in the ledger's queue before the first is awaited: no task for each, and one batch for many.
@@ -175,6 +180,14 @@ class CheckoutRpc:
             else:
                 _fill_outcome(response.outcomes.add(), each[0], outcome)
         return response
+
+    async def _takes_turn(self, kinds: Sequence[str | None], call: Call) -> bool:
+        """Wait for the batch's turn; whether it may only finish something. Raises RefusedError if nothing is left of it."""
+        too_late = "reserve" in kinds and self._turnstile.is_too_late(call.deadline, finishes=False)
+        finishes = any(kind != "reserve" for kind in kinds)
+        if (too_late and not finishes) or not await self._turnstile.passes(call.deadline, finishes=finishes):
+            raise refuse(Reason.OVERLOADED)
+        return too_late or call.only_finishes or self._checkout.is_too_late_to_reserve(call.deadline)
 
     async def _outcomes(self, begun: Sequence[UnderWay | Refusal], deadline: float) -> list[Outcome]:
         under_way = [each for each in begun if not isinstance(each, Refusal)]

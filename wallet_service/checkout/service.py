@@ -136,6 +136,10 @@ class Checkout:
         if not future.cancelled():
             self._judging.unheard(begun.dossier, future.result())
 
+    def is_too_late_to_reserve(self, deadline: float) -> bool:
+        """Whether so many wait in the ledger that a reservation would be refused."""
+        return self._ledger.batcher.is_too_late_to_begin(deadline)
+
     def submit(self, command: Change, deadline: float) -> Future[commands.Outcome]:
         """Send a command to the ledger; await the future for what became of it."""
         return self._ledger.submit(command, deadline)

@@ -132,6 +132,11 @@ class Batcher:
             self._start_drain(loop)
         return future
 
+    def is_too_late_to_begin(self, deadline: float) -> bool:
+        """Whether a command that begins something, and came now, would be refused for its wait."""
+        left = deadline - asyncio.get_running_loop().time()
+        return self._pace.is_too_late(self._size, left, finishes=False)
+
     async def drained(self) -> None:
         """Wait until nothing is queued or in flight."""
         while self._drains:
