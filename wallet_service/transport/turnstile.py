@@ -15,7 +15,7 @@ from typing import Final
 from wallet_service.runtime.patience import FINISHING_SHARE, is_too_long
 
 TURNS: Final = 12
-"""Of the event loop, from one batch to the next: one more than it takes the host to take in a call."""
+"""Of the event loop, from one batch to the next: twice what it takes the host to take in a call."""
 UNHURRIED: Final = 4
 """So few batches are never too many, but for who has hardly any time left."""
 _KEPT: Final = 0.9
