@@ -183,9 +183,10 @@ class CheckoutRpc:
 
     async def _takes_turn(self, kinds: Sequence[str | None], call: Call) -> bool:
         """Wait for the batch's turn; whether it may only finish something. Raises RefusedError if nothing is left of it."""
-        too_late = "reserve" in kinds and self._turnstile.is_too_late(call.deadline, finishes=False)
         finishes = any(kind != "reserve" for kind in kinds)
-        if (too_late and not finishes) or not await self._turnstile.passes(call.deadline, finishes=finishes):
+        # What begins only goes through a turn that it would not have waited for by itself.
+        too_late = finishes and self._turnstile.is_too_late(call.deadline, finishes=False)
+        if not await self._turnstile.passes(call.deadline, finishes=finishes):
             raise refuse(Reason.OVERLOADED)
         return too_late or call.only_finishes or self._checkout.is_too_late_to_reserve(call.deadline)
 

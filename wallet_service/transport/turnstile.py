@@ -43,12 +43,12 @@ class Turnstile:
 
     async def passes(self, deadline: float, *, finishes: bool) -> bool:
         """Wait for one's turn; it ends with the next await. False: it would come, or has come, too late."""
+        if self.is_too_late(deadline, finishes=finishes):
+            return False
         loop = asyncio.get_running_loop()
         if not self._taken:
             self._let_pass(loop)
             return True
-        if self.is_too_late(deadline, finishes=finishes):
-            return False
         waiting: asyncio.Future[bool] = loop.create_future()
         (self._finishing if finishes else self._beginning).append(waiting)
         now = loop.time()
