@@ -223,19 +223,12 @@ def _found(asked: Limit | Condition, signals: Signals) -> int | None:
             return signals.readings.get(_reading(asked, signals))
         case Measure.AGE | Measure.LINK_AGE:
             return _age(asked, signals)
-        case Measure.CREDENTIALS_AGE:
-            return signals.credentials_age_seconds
-        case Measure.VALUE:
-            return signals.amount
-        case Measure.BALANCE:
-            return signals.balance
+        case Measure.CREDENTIALS_AGE | Measure.VALUE | Measure.BALANCE | Measure.ANOMALY | Measure.RING:
+            found: int | None = getattr(signals, _SIGNALS[asked.measure])
+            return found
         case Measure.ATTESTATION:
             attested = signals.traces.attested
             return None if attested is None else int(not attested)
-        case Measure.ANOMALY:
-            return signals.anomaly
-        case Measure.RING:
-            return signals.ring
         case _:
             assert_never(asked.measure)
 
