@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -185,11 +185,10 @@ class WalletClient:
             )
 
         self._loop = Loop()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._loop.stop)
             self._client = self._loop.run(made())
-        except BaseException:
-            self._loop.stop()
-            raise
+            undo.pop_all()
         self.checkout = BlockingCheckout(self._loop, self._client.checkout)
         self.wallet = BlockingWallets(self._loop, self._client.wallet)
         self.earning = BlockingEarning(self._loop, self._client.earning)

@@ -66,9 +66,9 @@ def _ended(future: Future[R]) -> R:
     try:
         # No timeout here: the call carries its own deadline.
         return future.result()
-    except BaseException:
+    finally:
+        # Of what has ended nothing is left to cancel; who was interrupted waits for it no longer.
         future.cancel()
-        raise
 
 
 async def _end_all() -> None:
