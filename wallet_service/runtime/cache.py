@@ -106,10 +106,10 @@ class Line:
                     await connection.connect()
                 await connection.send_packed_command(packed(command), check_health=False)
                 answer = await connection.read_response(timeout=None, disconnect_on_error=False)
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
-            self._connection = connection
+                self._connection = connection
+            finally:
+                if self._connection is None:
+                    await connection.disconnect(nowait=True)
             return answer
 
     async def close(self) -> None:

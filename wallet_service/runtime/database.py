@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -56,11 +56,10 @@ class Database:
         except (*DRIVER_ERRORS, ValueError) as fault:
             raise StartError(_unreachable(options, fault)) from fault
         database = cls(options, pool, application_name)
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(database.close)
             await database._check(toy=toy)
-        except BaseException:
-            await database.close()
-            raise
+            undo.pop_all()
         return database
 
     async def close(self) -> None:

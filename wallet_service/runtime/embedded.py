@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -257,22 +258,19 @@ class EmbeddedServers:
 
 def start_embedded(data_dir: Path, *, postgres: bool = True, valkey: bool = True) -> EmbeddedServers:
     """Start the servers asked for under `data_dir`; on a fault everything started is stopped again."""
-    database = EmbeddedPostgres(data_dir / "postgres") if postgres else None
-    try:
-        cache = EmbeddedValkey(data_dir / "valkey") if valkey else None
-        try:
-            if database is not None:
-                database.start()
-            if cache is not None:
-                cache.start()
-        except BaseException:
-            if cache is not None:
-                cache.stop()
-            raise
-    except BaseException:
+    with ExitStack() as undo:
+        # Each has its folder from the moment it is made.
+        database = EmbeddedPostgres(data_dir / "postgres") if postgres else None
         if database is not None:
-            database.stop()
-        raise
+            undo.callback(database.stop)
+        cache = EmbeddedValkey(data_dir / "valkey") if valkey else None
+        if cache is not None:
+            undo.callback(cache.stop)
+        if database is not None:
+            database.start()
+        if cache is not None:
+            cache.start()
+        undo.pop_all()
     return EmbeddedServers(postgres=database, valkey=cache)
 
 

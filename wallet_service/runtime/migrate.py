@@ -24,6 +24,7 @@ from wallet_service.runtime.database_errors import DRIVER_ERRORS
 from wallet_service.runtime.errors import MigrationFailed, StartError
 from wallet_service.runtime.session import Row
 from wallet_service.runtime.statements import load_statements
+from wallet_service.runtime.tool import communicated
 
 # Low to high: a function may call only what is to the left of its own slice.
 SLICES: Final = (
@@ -174,12 +175,7 @@ async def _run_dbmate(url: str, folder: Path, *, encrypted: bool) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    try:
-        output, _ = await asyncio.wait_for(tool.communicate(), _MIGRATE_SECONDS)
-    except BaseException:
-        tool.kill()
-        await tool.wait()
-        raise
+    output, _ = await communicated(tool, _MIGRATE_SECONDS)
     if tool.returncode:
         raise MigrationFailed(f"a migration failed: {_one_line(output.decode(errors='replace'))}")
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from wallet_service.runtime.embedded import postgres_program
 from wallet_service.runtime.errors import MigrationFailed
+from wallet_service.runtime.tool import communicated
 
 _DUMP_SECONDS: Final = 60.0
 # Session settings, versions and the random key of each dump say nothing about the schema.
@@ -30,12 +31,7 @@ async def snapshot(url: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    try:
-        output, errors = await asyncio.wait_for(tool.communicate(), _DUMP_SECONDS)
-    except BaseException:
-        tool.kill()
-        await tool.wait()
-        raise
+    output, errors = await communicated(tool, _DUMP_SECONDS)
     if tool.returncode:
         raise MigrationFailed(f"pg_dump failed: {' '.join(errors.decode(errors='replace').split())}")
     return normalised(output.decode())
