@@ -184,7 +184,7 @@ class CheckoutRpc:
     async def _takes_turn(self, kinds: Sequence[str | None], call: Call) -> bool:
         """Wait for the batch's turn; whether it may only finish something. Raises RefusedError if nothing is left of it."""
         finishes = any(kind != "reserve" for kind in kinds)
-        # What begins only goes through a turn that it would not have waited for by itself.
+        # Beside what finishes something a Reserve passes early; that must not be a way past those who wait.
         too_late = finishes and self._turnstile.is_too_late(call.deadline, finishes=False)
         if not await self._turnstile.passes(call.deadline, finishes=finishes):
             raise refuse(Reason.OVERLOADED)
